@@ -1,0 +1,94 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Logger } from '../log.ts';
+import { readBody } from './body.ts';
+import { OtlpError } from './otlp-error.ts';
+import { contentTypes, encodeExportResponse, encodeStatus, type OtlpEncoding } from './otlp-response.ts';
+
+/** An export request as it came, uncompressed. */
+export interface ExportRequest {
+  readonly encoding: OtlpEncoding;
+  /** Fills an ArrayBuffer of its own, which the receiver hands over. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What became of it, once it is on disk. */
+export interface ExportResult {
+  readonly rejectedSpans: number;
+  readonly rejectionReason: string;
+}
+
+/** Resolves when the accepted spans are durable; rejects with an {@link OtlpError} for what the sender must know. */
+export type Ingest = (request: ExportRequest) => Promise<ExportResult>;
+
+export interface OtlpHttpOptions {
+  readonly ingest: Ingest;
+  readonly maxRequestBytes: number;
+  readonly log: Logger;
+}
+
+/** When to come back after a 503: the spool's next segment is in the engine by then, as a rule. */
+const retryAfterSeconds = 1;
+
+/**
+ * OTLP/HTTP: `POST /v1/traces`, protobuf or JSON, gzip, deflate or plain. Answers 200 when the spans are on disk;
+ * every error is a `google.rpc.Status` in the encoding of the request.
+ *
+ * Plain node:http, not fastify: this is the hot path, and it has one address.
+ */
+export function createOtlpHttpServer(options: OtlpHttpOptions): Server {
+  return createServer((request, response) => {
+    const encoding = encodingOf(request);
+    handle(request, encoding, options).then(
+      (result) => {
+        const body = encodeExportResponse(encoding ?? 'protobuf', result.rejectedSpans, result.rejectionReason);
+        send(response, 200, encoding ?? 'protobuf', body);
+      },
+      (error) => {
+        if (!(error instanceof OtlpError) && !request.destroyed) {
+          options.log.error({ err: error }, 'an export request failed');
+        }
+        // What is still coming is read and dropped, so that a sender that is writing gets to read its answer.
+        request.resume();
+        sendError(response, encoding ?? 'protobuf', error);
+      },
+    );
+  });
+}
+
+async function handle(
+  request: IncomingMessage,
+  encoding: OtlpEncoding | null,
+  { ingest, maxRequestBytes }: OtlpHttpOptions,
+): Promise<ExportResult> {
+  const path = (request.url ?? '').split('?', 1)[0];
+  if (path !== '/v1/traces') {
+    throw new OtlpError(404, `There is nothing at ${path}. Traces are received at POST /v1/traces.`);
+  }
+  if (request.method !== 'POST') throw new OtlpError(405, `${request.method} ${path} is not possible. Use POST.`);
+  if (encoding === null) {
+    const given = JSON.stringify(request.headers['content-type'] ?? '');
+    throw new OtlpError(415, `Content-Type ${given} is not OTLP; send application/x-protobuf or application/json.`);
+  }
+  return ingest({ encoding, bytes: await readBody(request, maxRequestBytes) });
+}
+
+/** By the media type alone: parameters, such as a charset, change nothing. */
+function encodingOf(request: IncomingMessage): OtlpEncoding | null {
+  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  if (type === 'application/x-protobuf' || type === 'application/protobuf') return 'protobuf';
+  return type === 'application/json' ? 'json' : null;
+}
+
+function sendError(response: ServerResponse, encoding: OtlpEncoding, error: unknown): void {
+  const known = error instanceof OtlpError ? error : new OtlpError(500, 'The server failed; see its log.');
+  if (known.httpStatus === 405) response.setHeader('Allow', 'POST');
+  if (known.httpStatus === 503) response.setHeader('Retry-After', retryAfterSeconds);
+  // The rest of a refused body is not read: the connection cannot serve another request.
+  if (known.httpStatus === 413 || known.httpStatus === 415) response.setHeader('Connection', 'close');
+  send(response, known.httpStatus, encoding, encodeStatus(encoding, known));
+}
+
+function send(response: ServerResponse, status: number, encoding: OtlpEncoding, body: Uint8Array): void {
+  response.writeHead(status, { 'Content-Type': contentTypes[encoding], 'Content-Length': body.length });
+  response.end(body);
+}

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../log.ts';
+import type { SealedSegment, Spool } from './spool.ts';
+
+/** Puts one Native block, or several one behind the other, into a table; harmless when repeated with the same token. */
+export type InsertBlock = (table: 'spans' | 'resources', block: Uint8Array, token: string) => Promise<void>;
+
+export interface LoaderOptions {
+  readonly spool: Spool;
+  readonly insert: InsertBlock;
+  /** Whether an insert that failed with this error should be tried again. */
+  readonly isRetryable: (error: unknown) => boolean;
+  readonly log: Logger;
+}
+
+const firstRetryMs = 250;
+const lastRetryMs = 10_000;
+
+/**
+ * Moves sealed segments into the engine, oldest first, until the spool is closed or the signal fires.
+ *
+ * A crash between insert and removal means that a segment is inserted again at the next start: its name is the
+ * deduplication token, so its spans are there once.
+ */
+export async function runLoader(options: LoaderOptions, signal: AbortSignal): Promise<void> {
+  const { spool, log } = options;
+  let retryMs = firstRetryMs;
+  while (!signal.aborted) {
+    const segment = await spool.nextSealed();
+    if (segment === null) return;
+    try {
+      await load(options, segment);
+      retryMs = firstRetryMs;
+    } catch (error) {
+      if (!options.isRetryable(error)) {
+        const path = await spool.setAside(segment);
+        log.error({ err: error, path }, 'the engine refuses a spool segment; its file is set aside');
+        continue;
+      }
+      log.warn({ err: error, segment: segment.name, retryMs }, 'the engine did not take a spool segment; trying again');
+      await sleep(retryMs, undefined, { signal }).catch(() => {});
+      retryMs = Math.min(retryMs * 2, lastRetryMs);
+    }
+  }
+}
+
+async function load({ spool, insert, log }: LoaderOptions, segment: SealedSegment): Promise<void> {
+  const { commits, validBytes } = await spool.read(segment);
+  if (commits.length > 0) {
+    // Resources first: a span that can be found can then always be shown whole.
+    const resources = Buffer.concat(commits.map((commit) => commit.resources));
+    await insert('resources', resources, `${segment.name}-resources`);
+    const spans = Buffer.concat(commits.map((commit) => commit.spans));
+    await insert('spans', spans, `${segment.name}-spans`);
+  }
+  if (validBytes === segment.bytes) await spool.remove(segment);
+  else {
+    const path = await spool.setAside(segment);
+    log.error(
+      { path, loadedBytes: validBytes, damagedBytes: segment.bytes - validBytes },
+      'a spool segment is damaged; its whole commits were inserted, its file is set aside',
+    );
+  }
+}

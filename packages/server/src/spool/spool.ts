@@ -1,0 +1,279 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  truncate,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../log.ts';
+import type { TraceBlocks } from '../transcode/trace-transcoder.ts';
+import { decodeSegment, encodeCommit, type Segment } from './segment.ts';
+
+export interface SpoolOptions {
+  readonly directory: string;
+  /** All segments together; beyond it, {@link Spool.append} refuses. */
+  readonly maxBytes: number;
+  /** A segment is closed for the loader when it reaches this size … */
+  readonly sealBytes?: number;
+  /** … or this age, whichever comes first: how long an acknowledged span may wait before it is inserted. */
+  readonly sealAfterMs?: number;
+  readonly log: Logger;
+}
+
+/** The spool cannot take more now. Retryable: the sender should come again later. */
+export class SpoolUnavailableError extends Error {
+  override readonly name = 'SpoolUnavailableError';
+}
+
+/** A segment that is closed and waits to be inserted. */
+export interface SealedSegment {
+  /** Unique over all spools: the deduplication token of its inserts. */
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/**
+ * Acknowledged spans on their way to the engine: commits are appended to an open segment and synced to disk; sealed
+ * segments wait in order for the loader.
+ *
+ * ```
+ * 000000000007.sealed   000000000008.sealed   000000000009.open
+ * the loader inserts ^, then removes it        append writes here ^
+ * ```
+ *
+ * One writer: the server's data directory is locked by the engine, which is started before the spool is opened.
+ */
+export class Spool {
+  readonly #directory: string;
+  readonly #maxBytes: number;
+  readonly #sealBytes: number;
+  readonly #sealAfterMs: number;
+  readonly #log: Logger;
+  readonly #id: string;
+  readonly #sealed: SealedSegment[] = [];
+  #sealedBytes = 0;
+  #nextSequence: number;
+  #open: OpenSegment | null = null;
+  #sealTimer: NodeJS.Timeout | undefined;
+  /** Appends and seals run one after another. */
+  #tail: Promise<unknown> = Promise.resolve();
+  #wake: (() => void) | null = null;
+  #closed = false;
+
+  private constructor(options: SpoolOptions, id: string, nextSequence: number) {
+    this.#directory = options.directory;
+    this.#maxBytes = options.maxBytes;
+    this.#sealBytes = options.sealBytes ?? 32 * 1024 * 1024;
+    this.#sealAfterMs = options.sealAfterMs ?? 400;
+    this.#log = options.log;
+    this.#id = id;
+    this.#nextSequence = nextSequence;
+  }
+
+  /** Opens the spool in its directory; what an earlier process left there is sealed, torn ends cut off and said. */
+  static async open(options: SpoolOptions): Promise<Spool> {
+    await mkdir(options.directory, { recursive: true });
+    const names = (await readdir(options.directory)).filter((name) => /^\d{12}\.(open|sealed)$/.test(name)).sort();
+    const last = names.at(-1);
+    const spool = new Spool(options, await readOrMakeId(options.directory), last ? Number.parseInt(last, 10) + 1 : 1);
+    for (const name of names) {
+      if (name.endsWith('.open')) await spool.#recover(name);
+      else spool.#addSealed(name, (await stat(join(options.directory, name))).size);
+    }
+    return spool;
+  }
+
+  /** Bytes on disk that are not in the engine yet. */
+  get bytes(): number {
+    return this.#sealedBytes + (this.#open?.bytes ?? 0);
+  }
+
+  /**
+   * Writes one commit and syncs it to disk: when the promise resolves, the spans survive a crash.
+   *
+   * @throws SpoolUnavailableError when the spool is at its limit or the disk refuses; nothing of the commit is kept then
+   */
+  append(blocks: TraceBlocks): Promise<void> {
+    return this.#enqueue(async () => {
+      const buffers = encodeCommit(blocks);
+      const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+      if (this.bytes + length > this.#maxBytes) {
+        throw new SpoolUnavailableError(
+          `the spool holds ${this.bytes} bytes that the engine has not taken yet; its limit is ${this.#maxBytes} ` +
+            '(CLEW_SPOOL_MAX_BYTES). Send again later.',
+        );
+      }
+      let segment = this.#open;
+      try {
+        if (segment === null) {
+          segment = await this.#openSegment();
+          this.#open = segment;
+        }
+        await segment.handle.writev(buffers, segment.bytes);
+        await segment.handle.datasync();
+        segment.bytes += length;
+      } catch (error) {
+        await this.#abandonWrite(segment);
+        throw new SpoolUnavailableError(`the spool could not write to ${this.#directory}: ${messageOf(error)}`);
+      }
+      if (segment.bytes >= this.#sealBytes) await this.#seal();
+    });
+  }
+
+  /** The oldest sealed segment, as soon as there is one; null when the spool was closed. */
+  async nextSealed(): Promise<SealedSegment | null> {
+    while (this.#sealed.length === 0 && !this.#closed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#closed ? null : (this.#sealed[0] ?? null);
+  }
+
+  async read(segment: SealedSegment): Promise<Segment> {
+    return decodeSegment(new Uint8Array(await readFile(segment.path)));
+  }
+
+  /** Removes the segment that {@link nextSealed} gave: its spans are in the engine. */
+  async remove(segment: SealedSegment): Promise<void> {
+    await unlink(segment.path);
+    this.#forget(segment);
+  }
+
+  /** Takes a segment that the engine refuses out of the way, and keeps its file. */
+  async setAside(segment: SealedSegment): Promise<string> {
+    const path = `${segment.path}.refused`;
+    await rename(segment.path, path);
+    this.#forget(segment);
+    return path;
+  }
+
+  /** Seals what is open and stops: further appends are refused, the loader's wait ends. Segments stay on disk. */
+  async close(): Promise<void> {
+    await this.#enqueue(() => this.#seal());
+    this.#closed = true;
+    this.#wake?.();
+  }
+
+  #forget(segment: SealedSegment): void {
+    this.#sealed.splice(this.#sealed.indexOf(segment), 1);
+    this.#sealedBytes -= segment.bytes;
+  }
+
+  #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#tail.then(() => {
+      if (this.#closed) throw new SpoolUnavailableError('the server is stopping');
+      return work();
+    });
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  async #openSegment(): Promise<OpenSegment> {
+    const name = `${String(this.#nextSequence++).padStart(12, '0')}.open`;
+    const handle = await open(join(this.#directory, name), 'wx', 0o600);
+    await syncDirectory(this.#directory);
+    this.#sealTimer = setTimeout(() => {
+      this.#enqueue(() => this.#seal()).catch((error) => {
+        this.#log.error({ err: error }, 'could not seal a spool segment');
+      });
+    }, this.#sealAfterMs);
+    return { name, handle, bytes: 0 };
+  }
+
+  async #seal(): Promise<void> {
+    clearTimeout(this.#sealTimer);
+    const segment = this.#open;
+    if (segment === null) return;
+    this.#open = null;
+    await segment.handle.close();
+    await this.#finish(segment.name, segment.bytes);
+  }
+
+  /** Closed segment files get their final name; empty ones are removed. */
+  async #finish(openName: string, bytes: number): Promise<void> {
+    const path = join(this.#directory, openName);
+    if (bytes === 0) {
+      await unlink(path);
+      return;
+    }
+    const sealedName = openName.replace('.open', '.sealed');
+    await rename(path, join(this.#directory, sealedName));
+    this.#addSealed(sealedName, bytes);
+  }
+
+  #addSealed(fileName: string, bytes: number): void {
+    const sequence = fileName.slice(0, 12);
+    this.#sealed.push({ name: `${this.#id}-${sequence}`, path: join(this.#directory, fileName), bytes });
+    this.#sealedBytes += bytes;
+    this.#wake?.();
+  }
+
+  /** After a failed write: the segment keeps its whole commits and is closed; what was torn is cut off. */
+  async #abandonWrite(segment: OpenSegment | null): Promise<void> {
+    if (segment === null) return;
+    try {
+      await segment.handle.truncate(segment.bytes);
+      await this.#seal();
+    } catch (error) {
+      this.#open = null;
+      this.#log.error({ err: error, segment: segment.name }, 'a spool segment stays as it is until the next start');
+    }
+  }
+
+  async #recover(name: string): Promise<void> {
+    const path = join(this.#directory, name);
+    const bytes = await readFile(path);
+    const { validBytes } = decodeSegment(new Uint8Array(bytes));
+    if (validBytes < bytes.length) {
+      await truncate(path, validBytes);
+      this.#log.warn(
+        { segment: name, keptBytes: validBytes, cutBytes: bytes.length - validBytes },
+        'cut the torn end of a spool segment: a write that a crash interrupted and that was not acknowledged',
+      );
+    }
+    await this.#finish(name, validBytes);
+  }
+}
+
+interface OpenSegment {
+  readonly name: string;
+  readonly handle: FileHandle;
+  /** Bytes of whole, synced commits. */
+  bytes: number;
+}
+
+/** Tells this spool's segments from those of other servers on the same cluster. */
+async function readOrMakeId(directory: string): Promise<string> {
+  const path = join(directory, 'id');
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const id = randomBytes(8).toString('hex');
+    await writeFile(path, `${id}\n`, { mode: 0o600, flush: true });
+    return id;
+  }
+}
+
+/** Makes a new file's name as durable as its content. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,188 @@
+import { checkAnyValue, checkKeyValue, type ProtobufReader, type StringColumnWriter } from '@clew/wire';
+import type { AttributeColumns } from './columns.ts';
+
+const noBytes = new Uint8Array(0);
+
+/**
+ * Where the attributes of one message stand: `[start, end)` of the content of each KeyValue, two numbers each.
+ * One list serves span after span.
+ */
+export class AttributePositions {
+  positions: Uint32Array = new Uint32Array(256);
+  /** How many numbers are in use: twice the number of attributes. */
+  length = 0;
+
+  add(start: number, end: number): void {
+    if (this.length === this.positions.length) {
+      const grown = new Uint32Array(this.positions.length * 2);
+      grown.set(this.positions);
+      this.positions = grown;
+    }
+    this.positions[this.length++] = start;
+    this.positions[this.length++] = end;
+  }
+}
+
+/**
+ * Appends one row of typed attributes.
+ *
+ * ```
+ * KeyValue  1 key string · 2 value AnyValue      AnyValue tag -> column
+ *                                                0a string  attr_string      18 int64   attr_int
+ *                                                10 bool    attr_bool        21 double  attr_double
+ *                                                others, and none: attr_other, the AnyValue's bytes
+ * ```
+ */
+export function appendAttributes(
+  reader: ProtobufReader,
+  columns: AttributeColumns,
+  attributes: AttributePositions,
+): void {
+  const { attr_string, attr_int, attr_double, attr_bool, attr_other } = columns;
+  const { bytes } = reader;
+  let strings = 0;
+  let ints = 0;
+  let doubles = 0;
+  let bools = 0;
+  let others = 0;
+  for (let i = 0; i < attributes.length; i += 2) {
+    const end = attributes.positions[i + 1]!;
+    reader.position = attributes.positions[i]!;
+    let keyStart = 0;
+    let keyEnd = 0;
+    let valueStart = 0;
+    let valueEnd = 0;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x0a) {
+        keyEnd = reader.readLength(end);
+        keyStart = reader.position;
+        reader.position = keyEnd;
+      } else if (tag === 0x12) {
+        valueEnd = reader.readLength(end);
+        valueStart = reader.position;
+        reader.position = valueEnd;
+      } else reader.skip(tag, end);
+    }
+    reader.position = valueStart;
+    const valueTag = valueStart < valueEnd ? reader.readVarint32(valueEnd) : 0;
+    switch (valueTag) {
+      case 0x0a: {
+        const textEnd = reader.readLength(valueEnd);
+        attr_string.elements[0].append(bytes, keyStart, keyEnd);
+        attr_string.elements[1].append(bytes, reader.position, textEnd);
+        strings++;
+        break;
+      }
+      case 0x18: {
+        const low = reader.readVarint64(valueEnd);
+        attr_int.elements[0].append(bytes, keyStart, keyEnd);
+        attr_int.elements[1].append64(low, reader.high);
+        ints++;
+        break;
+      }
+      case 0x21: {
+        const at = reader.position;
+        reader.readDouble(valueEnd);
+        attr_double.elements[0].append(bytes, keyStart, keyEnd);
+        attr_double.elements[1].appendBytes(bytes, at);
+        doubles++;
+        break;
+      }
+      case 0x10: {
+        const value = reader.readVarint32(valueEnd);
+        attr_bool.elements[0].append(bytes, keyStart, keyEnd);
+        attr_bool.elements[1].appendByte(value === 0 ? 0 : 1);
+        bools++;
+        break;
+      }
+      default:
+        reader.position = valueStart;
+        checkAnyValue(reader, valueEnd);
+        attr_other.elements[0].append(bytes, keyStart, keyEnd);
+        attr_other.elements[1].append(bytes, valueStart, valueEnd);
+        others++;
+    }
+  }
+  attr_string.appendRow(strings);
+  attr_int.appendRow(ints);
+  attr_double.appendRow(doubles);
+  attr_bool.appendRow(bools);
+  attr_other.appendRow(others);
+}
+
+/** The bytes of the first attribute with this key whose value is a string that is not empty, or null. */
+export function findStringAttribute(
+  reader: ProtobufReader,
+  attributes: AttributePositions,
+  wantedKey: Uint8Array,
+): Uint8Array | null {
+  for (let i = 0; i < attributes.length; i += 2) {
+    const end = attributes.positions[i + 1]!;
+    reader.position = attributes.positions[i]!;
+    let isWanted = false;
+    let text: Uint8Array | null = null;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x0a) {
+        isWanted = Buffer.compare(readBytes(reader, end), wantedKey) === 0;
+      } else if (tag === 0x12) {
+        const valueEnd = reader.readLength(end);
+        text =
+          reader.position < valueEnd && reader.readVarint32(valueEnd) === 0x0a ? readBytes(reader, valueEnd) : null;
+        reader.position = valueEnd;
+      } else reader.skip(tag, end);
+    }
+    if (isWanted && text !== null && text.length > 0) return text;
+  }
+  return null;
+}
+
+function readBytes(reader: ProtobufReader, end: number): Uint8Array {
+  const contentEnd = reader.readLength(end);
+  const bytes = reader.bytes.subarray(reader.position, contentEnd);
+  reader.position = contentEnd;
+  return bytes;
+}
+
+/**
+ * The attributes of an event, link, scope or resource as the bytes of a KeyValueList: the fields with `attributeTag`
+ * one behind the other, each under the tag of field 1.
+ */
+export class KeyValueListBytes {
+  bytes: Uint8Array = noBytes;
+  length = 0;
+
+  /** Copies from the message `[start, end)`; leaves the reader at `end`. */
+  copy(reader: ProtobufReader, start: number, end: number, attributeTag: number): void {
+    this.length = 0;
+    reader.position = start;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag !== attributeTag) {
+        reader.skip(tag, end);
+        continue;
+      }
+      const lengthAt = reader.position;
+      const contentEnd = reader.readLength(end);
+      checkKeyValue(reader, contentEnd);
+      this.add(reader.bytes, lengthAt, contentEnd);
+    }
+  }
+
+  appendTo(column: StringColumnWriter): void {
+    column.append(this.bytes, 0, this.length);
+  }
+
+  private add(source: Uint8Array, start: number, end: number): void {
+    const needed = this.length + 1 + end - start;
+    if (needed > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(1024, needed * 2));
+      grown.set(this.bytes.subarray(0, this.length));
+      this.bytes = grown;
+    }
+    this.bytes[this.length] = 0x0a;
+    this.bytes.set(source.subarray(start, end), this.length + 1);
+    this.length = needed;
+  }
+}

@@ -1,0 +1,501 @@
+import { createHash } from 'node:crypto';
+import { type ColumnWriter, ProtobufReader, writeNativeBlock } from '@clew/wire';
+import { AttributePositions, appendAttributes, findStringAttribute, KeyValueListBytes } from './attributes.ts';
+import { ResourceColumns, SpanColumns } from './columns.ts';
+
+/** What became of one request's spans. */
+export interface TranscodeResult {
+  readonly acceptedSpans: number;
+  readonly rejectedSpans: number;
+  /** Why the first rejected span was rejected; empty when none was. */
+  readonly rejectionReason: string;
+}
+
+/** Rows ready for the engine; null when there are none. */
+export interface TraceBlocks {
+  readonly spanCount: number;
+  readonly spans: Uint8Array<ArrayBuffer>;
+  readonly resources: Uint8Array<ArrayBuffer>;
+}
+
+const unknownService = new TextEncoder().encode('unknown_service');
+const serviceNameKey = new TextEncoder().encode('service.name');
+
+/**
+ * OTLP protobuf into columns: bytes are copied from the request into column buffers, and a span costs no object.
+ * Requests add up until {@link takeBlocks}.
+ *
+ * Each span is read twice: first its own fields, noted as positions, so that a span with a bad id is left out before
+ * anything of it is written; then into the columns. A request that is no protobuf takes all of its spans back.
+ *
+ * ```
+ * ExportTraceServiceRequest  1 ResourceSpans*
+ * ResourceSpans              1 Resource · 2 ScopeSpans*
+ * Resource                   1 KeyValue* · 2 dropped_attributes_count
+ * ScopeSpans                 1 InstrumentationScope · 2 Span*
+ * InstrumentationScope       1 name · 2 version · 3 KeyValue*
+ * Span                       1 trace_id · 2 span_id · 3 trace_state · 4 parent_span_id · 5 name · 6 kind
+ *                            7 start fixed64 · 8 end fixed64 · 9 KeyValue* · 10 dropped · 11 Event* · 12 dropped
+ *                            13 Link* · 14 dropped · 15 Status · 16 flags fixed32
+ * Event                      1 time fixed64 · 2 name · 3 KeyValue* · 4 dropped
+ * Link                       1 trace_id · 2 span_id · 3 trace_state · 4 KeyValue* · 5 dropped · 6 flags fixed32
+ * Status                     2 message · 3 code
+ * ```
+ */
+export class TraceTranscoder {
+  readonly #spans = new SpanColumns();
+  readonly #resources = new ResourceColumns();
+  readonly #columns: readonly ColumnWriter[] = [...Object.values(this.#spans), ...Object.values(this.#resources)];
+  readonly #reader = new ProtobufReader(new Uint8Array(0));
+  readonly #attributes = new AttributePositions();
+  readonly #events = new AttributePositions();
+  readonly #links = new AttributePositions();
+  readonly #list = new KeyValueListBytes();
+  readonly #knownResources = new Set<string>();
+  #spanCount = 0;
+  #resourceCount = 0;
+  #rejectedSpans = 0;
+  #rejectionReason = '';
+  // Of the ResourceSpans and ScopeSpans that are being read: the same in every row of theirs.
+  #resourceHash = new Uint8Array(8);
+  #service = 0;
+  #scopeName = 0;
+  #scopeVersion = 0;
+  #scopeAttributes = 0;
+
+  /**
+   * Adds the spans of one `ExportTraceServiceRequest`.
+   *
+   * @throws MalformedProtobufError when the bytes are not one; then none of its spans was added
+   */
+  transcode(request: Uint8Array): TranscodeResult {
+    const spansBefore = this.#spanCount;
+    const resourcesBefore = this.#resourceCount;
+    for (const column of this.#columns) column.save();
+    const addedResources: string[] = [];
+    this.#rejectedSpans = 0;
+    this.#rejectionReason = '';
+    try {
+      const reader = this.#reader;
+      reader.reset(request);
+      const end = request.length;
+      while (reader.position < end) {
+        const tag = reader.readVarint32(end);
+        if (tag === 0x0a) this.#readResourceSpans(reader.readLength(end), addedResources);
+        else reader.skip(tag, end);
+      }
+    } catch (error) {
+      for (const column of this.#columns) column.restore();
+      for (const resource of addedResources) this.#knownResources.delete(resource);
+      this.#spanCount = spansBefore;
+      this.#resourceCount = resourcesBefore;
+      throw error;
+    }
+    return {
+      acceptedSpans: this.#spanCount - spansBefore,
+      rejectedSpans: this.#rejectedSpans,
+      rejectionReason: this.#rejectionReason,
+    };
+  }
+
+  /** The rows since the last call, as two Native blocks, or null when there are none. */
+  takeBlocks(): TraceBlocks | null {
+    if (this.#spanCount === 0) return null;
+    const blocks: TraceBlocks = {
+      spanCount: this.#spanCount,
+      spans: writeNativeBlock(Object.entries(this.#spans), this.#spanCount),
+      resources: writeNativeBlock(Object.entries(this.#resources), this.#resourceCount),
+    };
+    for (const column of this.#columns) column.clear();
+    this.#knownResources.clear();
+    this.#spanCount = 0;
+    this.#resourceCount = 0;
+    return blocks;
+  }
+
+  #readResourceSpans(end: number, addedResources: string[]): void {
+    const reader = this.#reader;
+    const start = reader.position;
+    // The resource may legally stand behind the spans that it belongs to: look for it first.
+    let resourceStart = 0;
+    let resourceEnd = 0;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x0a) {
+        resourceEnd = reader.readLength(end);
+        resourceStart = reader.position;
+        reader.position = resourceEnd;
+      } else reader.skip(tag, end);
+    }
+    this.#readResource(resourceStart, resourceEnd, addedResources);
+    reader.position = start;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x12) this.#readScopeSpans(reader.readLength(end));
+      else reader.skip(tag, end);
+    }
+  }
+
+  #readResource(start: number, end: number, addedResources: string[]): void {
+    const reader = this.#reader;
+    this.#list.copy(reader, start, end, 0x0a);
+    const list = this.#list.bytes.subarray(0, this.#list.length);
+    // Once a resource, not a span: a strong hash costs nothing here, and two resources never share one.
+    const hash = createHash('sha256').update(list).digest();
+    this.#resourceHash.set(hash.subarray(0, 8));
+
+    const attributes = this.#attributes;
+    attributes.length = 0;
+    reader.position = start;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag !== 0x0a) {
+        reader.skip(tag, end);
+        continue;
+      }
+      const attributeEnd = reader.readLength(end);
+      attributes.add(reader.position, attributeEnd);
+      reader.position = attributeEnd;
+    }
+    const service = findStringAttribute(reader, attributes, serviceNameKey) ?? unknownService;
+    this.#service = this.#spans.service.keyOf(service, 0, service.length);
+
+    const key = hash.toString('latin1', 0, 8);
+    if (this.#knownResources.has(key)) return;
+    this.#knownResources.add(key);
+    addedResources.push(key);
+    const columns = this.#resources;
+    columns.resource_hash.appendBytes(this.#resourceHash, 0);
+    columns.service.append(service, 0, service.length);
+    this.#list.appendTo(columns.attributes);
+    appendAttributes(reader, columns, attributes);
+    this.#resourceCount++;
+  }
+
+  #readScopeSpans(end: number): void {
+    const reader = this.#reader;
+    const start = reader.position;
+    let scopeStart = 0;
+    let scopeEnd = 0;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x0a) {
+        scopeEnd = reader.readLength(end);
+        scopeStart = reader.position;
+        reader.position = scopeEnd;
+      } else reader.skip(tag, end);
+    }
+    this.#readScope(scopeStart, scopeEnd);
+    reader.position = start;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x12) {
+        const spanEnd = reader.readLength(end);
+        this.#readSpan(spanEnd);
+        reader.position = spanEnd;
+      } else reader.skip(tag, end);
+    }
+  }
+
+  #readScope(start: number, end: number): void {
+    const reader = this.#reader;
+    const { bytes } = reader;
+    const { scope_name, scope_version, scope_attributes } = this.#spans;
+    this.#list.copy(reader, start, end, 0x1a);
+    this.#scopeAttributes = scope_attributes.keyOf(this.#list.bytes, 0, this.#list.length);
+    this.#scopeName = scope_name.keyOf(bytes, 0, 0);
+    this.#scopeVersion = scope_version.keyOf(bytes, 0, 0);
+    reader.position = start;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag !== 0x0a && tag !== 0x12) {
+        reader.skip(tag, end);
+        continue;
+      }
+      const textEnd = reader.readLength(end);
+      if (tag === 0x0a) this.#scopeName = scope_name.keyOf(bytes, reader.position, textEnd);
+      else this.#scopeVersion = scope_version.keyOf(bytes, reader.position, textEnd);
+      reader.position = textEnd;
+    }
+  }
+
+  #readSpan(end: number): void {
+    const reader = this.#reader;
+    const { bytes } = reader;
+    const attributes = this.#attributes;
+    const events = this.#events;
+    const links = this.#links;
+    attributes.length = 0;
+    events.length = 0;
+    links.length = 0;
+    let traceIdStart = 0;
+    let traceIdEnd = 0;
+    let spanIdStart = 0;
+    let spanIdEnd = 0;
+    let parentStart = 0;
+    let parentEnd = 0;
+    let stateStart = 0;
+    let stateEnd = 0;
+    let nameStart = 0;
+    let nameEnd = 0;
+    let kind = 0;
+    let startLow = 0;
+    let startHigh = 0;
+    let endLow = 0;
+    let endHigh = 0;
+    let droppedAttributes = 0;
+    let droppedEvents = 0;
+    let droppedLinks = 0;
+    let statusStart = 0;
+    let statusEnd = 0;
+    let flags = 0;
+
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if ((tag & 7) === 2 && tag <= 0x7a) {
+        const fieldEnd = reader.readLength(end);
+        const fieldStart = reader.position;
+        reader.position = fieldEnd;
+        switch (tag) {
+          case 0x0a:
+            traceIdStart = fieldStart;
+            traceIdEnd = fieldEnd;
+            break;
+          case 0x12:
+            spanIdStart = fieldStart;
+            spanIdEnd = fieldEnd;
+            break;
+          case 0x1a:
+            stateStart = fieldStart;
+            stateEnd = fieldEnd;
+            break;
+          case 0x22:
+            parentStart = fieldStart;
+            parentEnd = fieldEnd;
+            break;
+          case 0x2a:
+            nameStart = fieldStart;
+            nameEnd = fieldEnd;
+            break;
+          case 0x4a:
+            attributes.add(fieldStart, fieldEnd);
+            break;
+          case 0x5a:
+            events.add(fieldStart, fieldEnd);
+            break;
+          case 0x6a:
+            links.add(fieldStart, fieldEnd);
+            break;
+          case 0x7a:
+            statusStart = fieldStart;
+            statusEnd = fieldEnd;
+            break;
+        }
+        continue;
+      }
+      switch (tag) {
+        case 0x30:
+          kind = reader.readVarint32(end);
+          break;
+        case 0x39:
+          startLow = reader.readFixed64(end);
+          startHigh = reader.high;
+          break;
+        case 0x41:
+          endLow = reader.readFixed64(end);
+          endHigh = reader.high;
+          break;
+        case 0x50:
+          droppedAttributes = reader.readVarint32(end);
+          break;
+        case 0x60:
+          droppedEvents = reader.readVarint32(end);
+          break;
+        case 0x70:
+          droppedLinks = reader.readVarint32(end);
+          break;
+        case 0x85:
+          flags = reader.readFixed32(end);
+          break;
+        default:
+          reader.skip(tag, end);
+      }
+    }
+
+    if (!isId(bytes, traceIdStart, traceIdEnd, 16)) {
+      this.#reject(`trace_id must be 16 bytes, not all zero; got ${hex(bytes, traceIdStart, traceIdEnd)}`);
+      return;
+    }
+    if (!isId(bytes, spanIdStart, spanIdEnd, 8)) {
+      this.#reject(`span_id must be 8 bytes, not all zero; got ${hex(bytes, spanIdStart, spanIdEnd)}`);
+      return;
+    }
+    const parentLength = parentEnd - parentStart;
+    if (parentLength !== 0 && parentLength !== 8) {
+      this.#reject(`parent_span_id must be 8 bytes or empty; got ${hex(bytes, parentStart, parentEnd)}`);
+      return;
+    }
+    if (startHigh > 0x7fff_ffff || endHigh > 0x7fff_ffff) {
+      this.#reject('a time beyond 2262-04-11, which nanoseconds in 63 bits cannot hold');
+      return;
+    }
+
+    const columns = this.#spans;
+    columns.trace_id.appendBytes(bytes, traceIdStart);
+    columns.span_id.appendBytes(bytes, spanIdStart);
+    if (parentLength === 8) columns.parent_span_id.appendBytes(bytes, parentStart);
+    else columns.parent_span_id.appendZero();
+    columns.trace_state.append(bytes, stateStart, stateEnd);
+    columns.flags.append32(flags);
+    columns.name.append(bytes, nameStart, nameEnd);
+    columns.kind.appendByte(kind > 5 ? 0 : kind);
+    columns.start.append64(startLow, startHigh);
+    // A span without an end has no known duration: 0. An end before the start is kept, as a negative duration.
+    if (endLow === 0 && endHigh === 0) columns.duration_ns.append64(0, 0);
+    else columns.duration_ns.append64(endLow - startLow, endHigh - startHigh - (endLow < startLow ? 1 : 0));
+    columns.service.appendKey(this.#service);
+    columns.resource_hash.appendBytes(this.#resourceHash, 0);
+    columns.scope_name.appendKey(this.#scopeName);
+    columns.scope_version.appendKey(this.#scopeVersion);
+    columns.scope_attributes.appendKey(this.#scopeAttributes);
+    columns.dropped_attributes_count.append32(droppedAttributes);
+    columns.dropped_events_count.append32(droppedEvents);
+    appendAttributes(reader, columns, attributes);
+    this.#appendStatus(statusStart, statusEnd);
+    this.#appendEvents();
+    columns.dropped_links_count.append32(droppedLinks + this.#appendLinks());
+    this.#spanCount++;
+  }
+
+  #reject(reason: string): void {
+    this.#rejectedSpans++;
+    if (this.#rejectionReason === '') this.#rejectionReason = reason;
+  }
+
+  #appendStatus(start: number, end: number): void {
+    const reader = this.#reader;
+    reader.position = start;
+    let code = 0;
+    let messageStart = 0;
+    let messageEnd = 0;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x12) {
+        messageEnd = reader.readLength(end);
+        messageStart = reader.position;
+        reader.position = messageEnd;
+      } else if (tag === 0x18) code = reader.readVarint32(end);
+      else reader.skip(tag, end);
+    }
+    this.#spans.status_code.appendByte(code > 2 ? 0 : code);
+    this.#spans.status_message.append(reader.bytes, messageStart, messageEnd);
+  }
+
+  #appendEvents(): void {
+    const reader = this.#reader;
+    const { event_time, event_name, event_attributes, event_dropped_attributes_count } = this.#spans;
+    const { positions, length } = this.#events;
+    for (let i = 0; i < length; i += 2) {
+      const start = positions[i]!;
+      const end = positions[i + 1]!;
+      this.#list.copy(reader, start, end, 0x1a);
+      let timeLow = 0;
+      let timeHigh = 0;
+      let nameStart = 0;
+      let nameEnd = 0;
+      let dropped = 0;
+      reader.position = start;
+      while (reader.position < end) {
+        const tag = reader.readVarint32(end);
+        if (tag === 0x09) {
+          timeLow = reader.readFixed64(end);
+          timeHigh = reader.high;
+        } else if (tag === 0x12) {
+          nameEnd = reader.readLength(end);
+          nameStart = reader.position;
+          reader.position = nameEnd;
+        } else if (tag === 0x20) dropped = reader.readVarint32(end);
+        else reader.skip(tag, end);
+      }
+      event_time.elements[0].append64(timeLow, timeHigh);
+      event_name.elements[0].append(reader.bytes, nameStart, nameEnd);
+      this.#list.appendTo(event_attributes.elements[0]);
+      event_dropped_attributes_count.elements[0].append32(dropped);
+    }
+    const count = length / 2;
+    event_time.appendRow(count);
+    event_name.appendRow(count);
+    event_attributes.appendRow(count);
+    event_dropped_attributes_count.appendRow(count);
+  }
+
+  /** Returns how many links were left out because their ids are none: they point nowhere. */
+  #appendLinks(): number {
+    const reader = this.#reader;
+    const { bytes } = reader;
+    const columns = this.#spans;
+    const { positions, length } = this.#links;
+    let count = 0;
+    for (let i = 0; i < length; i += 2) {
+      const start = positions[i]!;
+      const end = positions[i + 1]!;
+      this.#list.copy(reader, start, end, 0x22);
+      let traceIdStart = 0;
+      let traceIdEnd = 0;
+      let spanIdStart = 0;
+      let spanIdEnd = 0;
+      let stateStart = 0;
+      let stateEnd = 0;
+      let dropped = 0;
+      let flags = 0;
+      reader.position = start;
+      while (reader.position < end) {
+        const tag = reader.readVarint32(end);
+        if (tag === 0x0a || tag === 0x12 || tag === 0x1a) {
+          const fieldEnd = reader.readLength(end);
+          if (tag === 0x0a) {
+            traceIdStart = reader.position;
+            traceIdEnd = fieldEnd;
+          } else if (tag === 0x12) {
+            spanIdStart = reader.position;
+            spanIdEnd = fieldEnd;
+          } else {
+            stateStart = reader.position;
+            stateEnd = fieldEnd;
+          }
+          reader.position = fieldEnd;
+        } else if (tag === 0x28) dropped = reader.readVarint32(end);
+        else if (tag === 0x35) flags = reader.readFixed32(end);
+        else reader.skip(tag, end);
+      }
+      if (!isId(bytes, traceIdStart, traceIdEnd, 16) || !isId(bytes, spanIdStart, spanIdEnd, 8)) continue;
+      columns.link_trace_id.elements[0].appendBytes(bytes, traceIdStart);
+      columns.link_span_id.elements[0].appendBytes(bytes, spanIdStart);
+      columns.link_trace_state.elements[0].append(bytes, stateStart, stateEnd);
+      columns.link_flags.elements[0].append32(flags);
+      this.#list.appendTo(columns.link_attributes.elements[0]);
+      columns.link_dropped_attributes_count.elements[0].append32(dropped);
+      count++;
+    }
+    columns.link_trace_id.appendRow(count);
+    columns.link_span_id.appendRow(count);
+    columns.link_trace_state.appendRow(count);
+    columns.link_flags.appendRow(count);
+    columns.link_attributes.appendRow(count);
+    columns.link_dropped_attributes_count.appendRow(count);
+    return length / 2 - count;
+  }
+}
+
+function isId(bytes: Uint8Array, start: number, end: number, length: number): boolean {
+  if (end - start !== length) return false;
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return true;
+  return false;
+}
+
+/** For messages: at most 32 bytes of a value that is wrong. */
+function hex(bytes: Uint8Array, start: number, end: number): string {
+  if (start === end) return 'nothing';
+  const shown = Buffer.from(bytes.subarray(start, Math.min(end, start + 32))).toString('hex');
+  return `${end - start} bytes, ${shown}${end - start > 32 ? '…' : ''}`;
+}

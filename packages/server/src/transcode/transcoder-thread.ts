@@ -1,0 +1,72 @@
+import { Worker } from 'node:worker_threads';
+import type { TraceBlocks, TranscodeResult } from './trace-transcoder.ts';
+
+/** One export request as it was received, uncompressed. `bytes` must fill an ArrayBuffer of their own: it is moved. */
+export interface TranscodeRequest {
+  readonly encoding: 'protobuf' | 'json';
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** The request is not what its encoding says. */
+export class MalformedRequestError extends Error {
+  override readonly name = 'MalformedRequestError';
+}
+
+export interface TranscodeOutcome {
+  /** One a request, in their order. */
+  readonly results: readonly (TranscodeResult | MalformedRequestError)[];
+  /** The rows of all requests together; null when none had a span. */
+  readonly blocks: TraceBlocks | null;
+}
+
+/** What the worker answers; an error crosses as its message. */
+export interface WorkerAnswer {
+  readonly results: readonly (TranscodeResult | { readonly malformed: string })[];
+  readonly blocks: TraceBlocks | null;
+}
+
+/**
+ * The worker thread that transcodes, so that the thread of the sockets stays free. Groups are answered in order. When
+ * the thread dies, the groups that it held are rejected and the next one starts a new thread.
+ */
+export class TranscoderThread {
+  #worker: Worker | null = null;
+  #waiting: { resolve: (outcome: TranscodeOutcome) => void; reject: (error: Error) => void }[] = [];
+
+  transcode(requests: readonly TranscodeRequest[]): Promise<TranscodeOutcome> {
+    this.#worker ??= this.#start();
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      worker.postMessage(
+        requests,
+        requests.map((request) => request.bytes.buffer),
+      );
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./worker.js', import.meta.url));
+    worker.on('message', (answer: WorkerAnswer) => {
+      this.#waiting.shift()?.resolve({
+        results: answer.results.map((result) =>
+          'malformed' in result ? new MalformedRequestError(result.malformed) : result,
+        ),
+        blocks: answer.blocks,
+      });
+    });
+    worker.on('error', (error) => this.#fail(worker, error));
+    worker.on('exit', (code) => this.#fail(worker, new Error(`the transcoder thread ended with code ${code}`)));
+    return worker;
+  }
+
+  #fail(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return;
+    this.#worker = null;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+}

@@ -1,0 +1,143 @@
+import type { ColumnWriter } from './column-writer.ts';
+import { copyBytes, GrowingBytes, initialBytes } from './growing-bytes.ts';
+import { grow32, varintLength, write64, writeVarint } from './little-endian.ts';
+
+/** A hash table starts with this many slots and doubles at half full. */
+const initialSlots = 256;
+
+/**
+ * LowCardinality(String): each distinct value once, and an index a row.
+ *
+ * ```
+ * slots   hash & mask -> key number + 1, or 0      open addressing, linear probing
+ * keys    bytes one behind the other · keyEnds     compared by bytes; no strings are made
+ * ```
+ *
+ * `restore` leaves keys of dropped rows in the dictionary: an unused key costs its bytes and nothing else.
+ */
+export class LowCardinalityColumnWriter implements ColumnWriter {
+  readonly type = 'LowCardinality(String)';
+  readonly prefixLength = 8;
+  readonly #keys = new GrowingBytes();
+  #keyEnds = new Uint32Array(initialSlots);
+  #keyHashes = new Uint32Array(initialSlots);
+  #keyCount = 0;
+  #slots = new Uint32Array(initialSlots);
+  #indexes = new Uint32Array(initialBytes / 4);
+  #length = 0;
+  #saved = 0;
+
+  append(source: Uint8Array, start: number, end: number): void {
+    this.appendKey(this.keyOf(source, start, end));
+  }
+
+  /** Appends a value by the number that {@link keyOf} gave since the last clear. */
+  appendKey(key: number): void {
+    if (this.#length === this.#indexes.length) this.#indexes = grow32(this.#indexes);
+    this.#indexes[this.#length++] = key;
+  }
+
+  /** The number of a value in the dictionary, added when it is new. */
+  keyOf(source: Uint8Array, start: number, end: number): number {
+    // FNV-1a: a few instructions a byte, and names are short.
+    let hash = 0x811c9dc5;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+    hash = (hash ^ (hash >>> 15)) >>> 0;
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const entry = this.#slots[slot]!;
+      if (entry === 0) return this.addKey(hash, slot, source, start, end);
+      const key = entry - 1;
+      if (this.#keyHashes[key] === hash && this.isKey(key, source, start, end)) return key;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  private isKey(key: number, source: Uint8Array, start: number, end: number): boolean {
+    let position = key === 0 ? 0 : this.#keyEnds[key - 1]!;
+    if (this.#keyEnds[key]! - position !== end - start) return false;
+    const keys = this.#keys.bytes;
+    for (let i = start; i < end; i++) if (keys[position++] !== source[i]) return false;
+    return true;
+  }
+
+  private addKey(hash: number, slot: number, source: Uint8Array, start: number, end: number): number {
+    const key = this.#keyCount;
+    if (key === this.#keyEnds.length) {
+      this.#keyEnds = grow32(this.#keyEnds);
+      this.#keyHashes = grow32(this.#keyHashes);
+    }
+    this.#keys.append(source, start, end);
+    this.#keyEnds[key] = this.#keys.length;
+    this.#keyHashes[key] = hash;
+    this.#keyCount = key + 1;
+    this.#slots[slot] = key + 1;
+    if (this.#keyCount * 2 > this.#slots.length) this.rehash();
+    return key;
+  }
+
+  private rehash(): void {
+    const slots = new Uint32Array(this.#slots.length * 2);
+    const mask = slots.length - 1;
+    for (let key = 0; key < this.#keyCount; key++) {
+      let slot = this.#keyHashes[key]! & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = key + 1;
+    }
+    this.#slots = slots;
+  }
+
+  writePrefix(out: Uint8Array, position: number): number {
+    return write64(out, position, 1);
+  }
+
+  dataLength(): number {
+    if (this.#length === 0) return 0;
+    let length = 24 + this.#keys.length + this.#length * this.indexWidth();
+    for (let key = 0, start = 0; key < this.#keyCount; key++) {
+      length += varintLength(this.#keyEnds[key]! - start);
+      start = this.#keyEnds[key]!;
+    }
+    return length;
+  }
+
+  writeData(out: Uint8Array, position: number): number {
+    if (this.#length === 0) return position;
+    const width = this.indexWidth();
+    // Bits 0-7: the width of an index; 0x200: keys follow; 0x400: the dictionary starts anew with this block.
+    position = write64(out, position, 0x600 | (width === 1 ? 0 : width === 2 ? 1 : 2));
+    position = write64(out, position, this.#keyCount);
+    for (let key = 0, start = 0; key < this.#keyCount; key++) {
+      const end = this.#keyEnds[key]!;
+      position = writeVarint(out, position, end - start);
+      copyBytes(this.#keys.bytes, start, end, out, position);
+      position += end - start;
+      start = end;
+    }
+    position = write64(out, position, this.#length);
+    const indexes = this.#indexes.subarray(0, this.#length);
+    const narrow = width === 1 ? Uint8Array.from(indexes) : width === 2 ? Uint16Array.from(indexes) : indexes;
+    out.set(new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength), position);
+    return position + narrow.byteLength;
+  }
+
+  private indexWidth(): number {
+    return this.#keyCount <= 0x100 ? 1 : this.#keyCount <= 0x1_0000 ? 2 : 4;
+  }
+
+  save(): void {
+    this.#saved = this.#length;
+  }
+
+  restore(): void {
+    this.#length = this.#saved;
+  }
+
+  clear(): void {
+    this.#length = 0;
+    this.#keys.length = 0;
+    this.#keyCount = 0;
+    this.#slots.fill(0);
+  }
+}

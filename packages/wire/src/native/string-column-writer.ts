@@ -1,0 +1,35 @@
+import { BytesColumnWriter } from './column-writer.ts';
+import { writeVarint } from './little-endian.ts';
+
+/** String: a varint length and the bytes, which is also how the block holds it. */
+export class StringColumnWriter extends BytesColumnWriter {
+  readonly type = 'String';
+
+  append(source: Uint8Array, start: number, end: number): void {
+    this.appendLength(end - start);
+    this.data.append(source, start, end);
+  }
+
+  appendEmpty(): void {
+    this.appendLength(0);
+  }
+
+  /** Starts a value of `length` bytes that the caller then fills at the returned position of {@link bytes}. */
+  appendUnfilled(length: number): number {
+    this.appendLength(length);
+    this.data.reserve(length);
+    const position = this.data.length;
+    this.data.length += length;
+    return position;
+  }
+
+  /** The buffer behind the column; another one after the next append. */
+  get bytes(): Uint8Array {
+    return this.data.bytes;
+  }
+
+  private appendLength(length: number): void {
+    const out = this.data.reserve(5);
+    this.data.length = writeVarint(out, this.data.length, length);
+  }
+}
