@@ -68,3 +68,26 @@ export interface ErrorResponse {
   /** What, the offending value, the limit, what to do next. */
   readonly message: string;
 }
+
+const base = '/clew/v1';
+
+export const servicesPath: string = `${base}/services`;
+
+export function operationsPath(service: string): string {
+  return `${base}/operations?service=${encodeURIComponent(service)}`;
+}
+
+/** Conditions that are undefined or empty are left out. */
+export function searchPath(request: SearchRequest): string {
+  const conditions: string[] = [];
+  for (const [name, value] of Object.entries(request)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== '') conditions.push(`${name}=${encodeURIComponent(String(one))}`);
+    }
+  }
+  return conditions.length === 0 ? `${base}/search` : `${base}/search?${conditions.join('&')}`;
+}
+
+export function tracePath(traceId: string): string {
+  return `${base}/traces/${encodeURIComponent(traceId)}`;
+}

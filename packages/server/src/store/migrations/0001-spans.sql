@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS resources
     attr_string Map(LowCardinality(String), String),
     attr_int Map(LowCardinality(String), Int64),
     attr_double Map(LowCardinality(String), Float64),
-    attr_bool Map(LowCardinality(String), Bool)
+    attr_bool Map(LowCardinality(String), Bool),
+    attr_other Map(LowCardinality(String), String)
 )
 ENGINE = ReplacingMergeTree
 ORDER BY resource_hash

@@ -1,0 +1,146 @@
+/**
+ * Every error that a user of the server can meet: its stable code, the HTTP status it is answered with, whether the same
+ * request can succeed later, and its message. A message says what, the offending value, the limit, and what to do next.
+ * `{name}` stands for a detail, and {@link ClewError} cannot be created without it.
+ */
+const ERRORS = {
+  CLEW_CONFIG_INVALID: {
+    status: 500,
+    retryable: false,
+    message: '{name} is {value}, but it must be {expected}.',
+  },
+  CLEW_PORT_TAKEN: {
+    status: 500,
+    retryable: false,
+    message:
+      'Port {port} on {host} is taken by another program. Stop that program, or choose another port with {flag} or {variable}.',
+  },
+  CLEW_ADDRESS_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message: 'Cannot listen on {host}:{port}: {reason}. Choose another address with {flag} or {variable}.',
+  },
+  CLEW_DATA_DIR_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message:
+      'The data directory {dataDir} cannot be used: {reason}. Choose another with --data-dir or CLEW_DATA_DIR, or mend its permissions.',
+  },
+  CLEW_DATA_DIR_LOCKED: {
+    status: 500,
+    retryable: true,
+    message:
+      'The data directory {dataDir} is in use by another server. Stop that server, or choose another directory with --data-dir or CLEW_DATA_DIR.',
+  },
+  CLEW_ENGINE_START_FAILED: {
+    status: 500,
+    retryable: false,
+    message: 'The storage engine did not start on {dataDir}: {reason}.',
+  },
+  CLEW_ENGINE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    message: 'The storage engine cannot be reached ({reason}). It is restarted by itself; try again in a few seconds.',
+  },
+  CLEW_ENGINE_BUSY: {
+    status: 503,
+    retryable: true,
+    message: 'The storage engine has too much waiting: {reason} Try again in a few seconds.',
+  },
+  CLEW_QUERY_TOO_EXPENSIVE: {
+    status: 422,
+    retryable: true,
+    message: 'The query went over a limit: {reason} Narrow the time window or add a condition.',
+  },
+  CLEW_STORE_REFUSED: {
+    status: 500,
+    retryable: false,
+    message: 'The storage engine refused the statement: {reason}',
+  },
+  CLEW_STORE_FAILED: {
+    status: 503,
+    retryable: true,
+    message: 'The storage engine failed: {reason} Try again; when it persists, look at the log of the server.',
+  },
+  CLEW_STORE_NEWER: {
+    status: 500,
+    retryable: false,
+    message:
+      'The database has schema version {found}, but this program knows versions up to {known}. Start the newer program again, or choose another data directory with --data-dir or CLEW_DATA_DIR.',
+  },
+  CLEW_PARAMETER_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'The parameter {name} is {value}, but it must be {expected}.',
+  },
+  CLEW_PARAMETER_UNKNOWN: {
+    status: 400,
+    retryable: false,
+    message: 'There is no parameter {name}. Known: {known}.',
+  },
+  CLEW_TRACE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message:
+      'There is no trace {traceId}. It may not have arrived yet, or its spans were not sampled; check the id and try again in a few seconds.',
+  },
+  CLEW_ADDRESS_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: 'There is nothing at {method} {path}. The API is under /clew/v1/.',
+  },
+  CLEW_HOST_REFUSED: {
+    status: 403,
+    retryable: false,
+    message:
+      'The Host header is {value}, but this server is bound to {host} and answers only to {expected}. Use one of these addresses, or bind to an outside address with --host or CLEW_HOST.',
+  },
+  CLEW_REQUEST_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'The request cannot be read: {reason}',
+  },
+  CLEW_INTERNAL: {
+    status: 500,
+    retryable: false,
+    message: 'The server failed at {method} {path}. The reason is in its log.',
+  },
+} as const;
+
+type Placeholder<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholder<Rest>
+  : never;
+
+/** A stable name, the same in logs, in answers of the API and in the documentation. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What the message of an error names, one string or number for each placeholder. */
+export type ErrorDetails<Code extends ErrorCode> = {
+  readonly [Name in Placeholder<(typeof ERRORS)[Code]['message']>]: string | number;
+};
+
+/** An error of the table above. */
+export class ClewError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name: string = 'ClewError';
+  readonly code: Code;
+  /** The HTTP status it is answered with. */
+  readonly status: number;
+  /** True when the same request can succeed later without a change to it. */
+  readonly retryable: boolean;
+
+  constructor(code: Code, details: ErrorDetails<Code>, options?: ErrorOptions) {
+    super(renderMessage(ERRORS[code].message, details), options);
+    this.code = code;
+    this.status = ERRORS[code].status;
+    this.retryable = ERRORS[code].retryable;
+  }
+}
+
+/** All codes, for the documentation and for the test that ties it to the table. */
+export function listErrorCodes(): readonly ErrorCode[] {
+  return Object.keys(ERRORS) as ErrorCode[];
+}
+
+function renderMessage(template: string, details: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name]));
+}

@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { type Config, nameSetting } from './config.ts';
+import { type Engine, startEngine } from './engine/engine.ts';
+import { createLogger, type Logger } from './log.ts';
+import { OtlpError } from './receive/otlp-error.ts';
+import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
+import { createHttpServer } from './serve/http-server.ts';
+import { explainListenFailure, formatUrl } from './serve/listen.ts';
+import { findWebRoot } from './serve/web-ui.ts';
+import { GroupCommit } from './spool/group-commit.ts';
+import { runLoader } from './spool/loader.ts';
+import { Spool, SpoolUnavailableError } from './spool/spool.ts';
+import { connectStore, type StoreClient } from './store/client.ts';
+import { insertBlock } from './store/insert.ts';
+import { migrate } from './store/migrations.ts';
+import { StoreError } from './store/store-error.ts';
+import { MalformedRequestError, TranscoderThread } from './transcode/transcoder-thread.ts';
+
+export interface RunningServer {
+  /** Web UI and HTTP API, such as `http://127.0.0.1:16686`. */
+  readonly uiUrl: string;
+  /** OTLP over HTTP, such as `http://127.0.0.1:4318`. */
+  readonly otlpUrl: string;
+  /** Refuses new requests, ends running ones, and stops all that was started. What was acknowledged stays on disk. */
+  close(): Promise<void>;
+}
+
+/** What must be undone, in the order in which it was done. */
+type Undo = () => Promise<unknown>;
+
+/**
+ * Starts the whole server: engine and store, spool and its loader, OTLP receiver, UI and API. Resolves when all of
+ * them answer; when one cannot start, stops the others and throws.
+ * @throws ClewError which says what to change: a port that is taken, a data directory in use, a newer database, …
+ */
+export async function startServer(config: Config): Promise<RunningServer> {
+  const log = createLogger(config.logLevel);
+  const undo: Undo[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const engine = await startEmbeddedEngine(config, log, undo);
+    const client = connectStore(engine ?? { clickhouseUrl: config.clickhouseUrl! });
+    undo.push(() => client.close());
+    for (const { name } of await migrate(client)) log.info({ migration: name }, 'Schema migrated');
+    const otlpUrl = await startReceiving(config, client, log, undo);
+    const uiUrl = await startServing(config, client, log, undo);
+    log.info({ uiUrl, otlpUrl, store: config.clickhouseUrl === undefined ? 'embedded' : 'remote' }, 'Ready');
+    return { uiUrl, otlpUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): Promise<Engine | undefined> {
+  if (config.clickhouseUrl !== undefined) return undefined;
+  const engine = await startEngine({ dataDir: config.dataDir, log });
+  undo.push(() => engine.stop());
+  return engine;
+}
+
+/** receive -> transcode -> spool -> store */
+async function startReceiving(config: Config, client: StoreClient, log: Logger, undo: Undo[]): Promise<string> {
+  const directory = join(resolve(config.dataDir), 'spool');
+  const spool = await Spool.open({ directory, maxBytes: config.spoolMaxBytes, log });
+  const stopping = new AbortController();
+  const loader = runLoader(
+    {
+      spool,
+      insert: (table, block, token) => insertBlock(client, table, block, token),
+      isRetryable: (error) => !(error instanceof StoreError) || error.retryable,
+      log,
+    },
+    stopping.signal,
+  );
+  undo.push(async () => {
+    await spool.close();
+    stopping.abort();
+    await loader;
+  });
+
+  const transcoder = new TranscoderThread();
+  undo.push(() => transcoder.close());
+  const commits = new GroupCommit({
+    transcode: (requests) => transcoder.transcode(requests),
+    append: (blocks) => spool.append(blocks),
+    maxPendingBytes: 2 * config.maxRequestBytes,
+  });
+  const ingest = async (request: ExportRequest): Promise<ExportResult> => {
+    try {
+      return await commits.add(request);
+    } catch (error) {
+      if (error instanceof MalformedRequestError) throw new OtlpError(400, error.message);
+      if (error instanceof SpoolUnavailableError) throw new OtlpError(503, error.message);
+      throw error;
+    }
+  };
+
+  const { host, otlpHttpPort: port } = config;
+  const receiver = createOtlpHttpServer({ ingest, maxRequestBytes: config.maxRequestBytes, log });
+  receiver.listen(port, host);
+  await once(receiver, 'listening').catch((error: unknown) => {
+    throw explainListenFailure(error, { host, port, ...nameSetting('otlpHttpPort') });
+  });
+  undo.push(async () => {
+    receiver.close();
+    receiver.closeIdleConnections();
+    await once(receiver, 'close');
+  });
+  return formatUrl(host, (receiver.address() as AddressInfo).port);
+}
+
+/** query -> serve */
+async function startServing(config: Config, client: StoreClient, log: Logger, undo: Undo[]): Promise<string> {
+  const { host, httpPort: port } = config;
+  const app = createHttpServer({
+    client,
+    log,
+    host,
+    webRoot: findWebRoot(),
+    checks: { store: async () => (await client.ping()).success },
+  });
+  undo.push(() => app.close());
+  await app.listen({ host, port }).catch((error: unknown) => {
+    throw explainListenFailure(error, { host, port, ...nameSetting('httpPort') });
+  });
+  return formatUrl(host, (app.server.address() as AddressInfo).port);
+}

@@ -1,0 +1,76 @@
+import { DURATION_SYNTAX, parseDurationNs } from './duration.ts';
+import { type RawParameters, readAll, readInteger, readOne, refuse, refuseUnknown } from './parameters.ts';
+
+const HOUR_MS = 3_600_000;
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 1000;
+const MAX_ATTRIBUTES = 20;
+
+/** The engine's times end in the year 2262. */
+const MAX_TIME_MS = 9_000_000_000_000;
+
+const KNOWN = ['service', 'operation', 'attribute', 'minDuration', 'maxDuration', 'start', 'end', 'limit'] as const;
+
+export interface AttributeCondition {
+  readonly key: string;
+  /** Compared with the text of the attribute, of whatever type it is. */
+  readonly value: string;
+}
+
+/** A `SearchRequest` of the API, checked and complete. Conditions are on one span and joined by AND. */
+export interface Search {
+  readonly service: string | undefined;
+  readonly operation: string | undefined;
+  readonly attributes: readonly AttributeCondition[];
+  readonly minDurationNs: number | undefined;
+  readonly maxDurationNs: number | undefined;
+  /** Unix milliseconds, both ends included. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly limit: number;
+}
+
+/**
+ * Checks the query parameters of `GET /clew/v1/search`.
+ * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN
+ */
+export function parseSearch(raw: RawParameters, nowMs: number): Search {
+  refuseUnknown(raw, KNOWN);
+  const endMs = readInteger(raw, 'end', 0, MAX_TIME_MS) ?? nowMs;
+  const startMs = readInteger(raw, 'start', 0, MAX_TIME_MS) ?? Math.max(0, endMs - HOUR_MS);
+  if (startMs > endMs) refuse('start', startMs, `at most the end, ${endMs}`);
+  const minDurationNs = readDuration(raw, 'minDuration');
+  const maxDurationNs = readDuration(raw, 'maxDuration');
+  if (minDurationNs !== undefined && maxDurationNs !== undefined && minDurationNs > maxDurationNs) {
+    refuse('minDuration', readOne(raw, 'minDuration'), `at most maxDuration, ${readOne(raw, 'maxDuration')}`);
+  }
+  return {
+    service: readOne(raw, 'service'),
+    operation: readOne(raw, 'operation'),
+    attributes: readAttributes(raw),
+    minDurationNs,
+    maxDurationNs,
+    startMs,
+    endMs,
+    limit: readInteger(raw, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+  };
+}
+
+function readDuration(raw: RawParameters, name: string): number | undefined {
+  const text = readOne(raw, name);
+  if (text === undefined) return undefined;
+  return parseDurationNs(text) ?? refuse(name, text, DURATION_SYNTAX);
+}
+
+function readAttributes(raw: RawParameters): readonly AttributeCondition[] {
+  const conditions = readAll(raw, 'attribute').filter((text) => text !== '');
+  if (conditions.length > MAX_ATTRIBUTES) {
+    refuse('attribute', `${conditions.length} conditions`, `given at most ${MAX_ATTRIBUTES} times`);
+  }
+  return conditions.map((text) => {
+    // Keys of the semantic conventions have no equals sign; values may.
+    const split = text.indexOf('=');
+    if (split < 1) refuse('attribute', text, 'key=value');
+    return { key: text.slice(0, split), value: text.slice(split + 1) };
+  });
+}

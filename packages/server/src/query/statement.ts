@@ -1,0 +1,28 @@
+import type { StoreClient } from '../store/client.ts';
+import { toStoreError } from '../store/store-error.ts';
+
+/** SQL with `{name:Type}` placeholders, and their values. Values never become part of the text. */
+export interface Statement {
+  readonly sql: string;
+  readonly params: Readonly<Record<string, string | number | readonly string[] | readonly bigint[]>>;
+  readonly settings?: Readonly<Record<string, string | number>>;
+}
+
+/**
+ * Runs a statement and answers its rows.
+ * @throws StoreError
+ */
+export async function fetchRows<Row>(client: StoreClient, { sql, params, settings }: Statement): Promise<Row[]> {
+  try {
+    const result = await client.query({
+      query: sql,
+      query_params: { ...params },
+      // Older engines write 64-bit numbers as strings unless told otherwise.
+      clickhouse_settings: { ...settings, output_format_json_quote_64bit_integers: 0 },
+      format: 'JSONEachRow',
+    });
+    return await result.json<Row>();
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}

@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify';
+import { listOperations, listServices } from '../query/catalog.ts';
+import { type RawParameters, readOne, refuse, refuseUnknown } from '../query/parameters.ts';
+import { searchTraces } from '../query/search.ts';
+import { parseSearch } from '../query/search-request.ts';
+import { openTrace } from '../query/trace.ts';
+import type { StoreClient } from '../store/client.ts';
+
+/** Clew's own API; the shapes are in `@clew/model`. Traces still grow, so nothing of it may be cached. */
+export function serveApi(app: FastifyInstance, client: StoreClient): void {
+  app.register(async (api) => {
+    api.addHook('onSend', async (_request, reply) => {
+      reply.header('Cache-Control', 'no-store');
+    });
+
+    api.get<{ Querystring: RawParameters }>('/clew/v1/services', async ({ query }) => {
+      refuseUnknown(query, []);
+      return await listServices(client);
+    });
+
+    api.get<{ Querystring: RawParameters }>('/clew/v1/operations', async ({ query }) => {
+      refuseUnknown(query, ['service']);
+      const service = readOne(query, 'service') ?? refuse('service', '', 'the name of a service');
+      return await listOperations(client, service);
+    });
+
+    api.get<{ Querystring: RawParameters }>('/clew/v1/search', async ({ query }) => {
+      return await searchTraces(client, parseSearch(query, Date.now()));
+    });
+
+    api.get<{ Params: { traceId: string } }>('/clew/v1/traces/:traceId', async ({ params }, reply) => {
+      const blocks = await openTrace(client, params.traceId);
+      return reply.type('application/octet-stream').send(blocks);
+    });
+  });
+}

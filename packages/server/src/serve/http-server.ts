@@ -1,0 +1,42 @@
+import { type FastifyInstance, fastify } from 'fastify';
+import { ClewError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { StoreClient } from '../store/client.ts';
+import { serveApi } from './api.ts';
+import { answerErrors, sendError } from './error-answer.ts';
+import { type ReadinessCheck, serveHealth } from './health.ts';
+import { checkHost } from './host-check.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { serveWebUi } from './web-ui.ts';
+
+export interface HttpServerOptions {
+  readonly client: StoreClient;
+  readonly log: Logger;
+  /** The host that it will be bound to; decides which Host headers are accepted. */
+  readonly host: string;
+  readonly webRoot: string;
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+}
+
+/** Builds the server of UI and API. It does not listen yet. */
+export function createHttpServer({ client, log, host, webRoot, checks }: HttpServerOptions): FastifyInstance {
+  const app = fastify({
+    // Connections that wait for a next request do not hold up the end of the server.
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256 },
+    // An address that cannot be decoded gets neither hooks nor the error handler.
+    frameworkErrors: (error, _request, reply) => {
+      reply.headers(SECURITY_HEADERS);
+      sendError(reply, new ClewError('CLEW_REQUEST_INVALID', { reason: error.message }));
+    },
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    checkHost(request.headers.host, host);
+  });
+  answerErrors(app, log);
+  serveHealth(app, checks);
+  serveApi(app, client);
+  serveWebUi(app, webRoot);
+  return app;
+}

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ClewError } from '../errors.ts';
+import { pathOf, sendError } from './error-answer.ts';
+
+const NOT_BUILT = `The web UI is not built.
+
+Run this in the root of the repository, then start the server again:
+
+    npm run build
+
+The API answers meanwhile, under /clew/v1/.
+`;
+
+/** The bundler puts a hash of their content into the names of these files. */
+const HASHED = /[\\/]assets[\\/]/;
+
+/** Where the built files of `@clew/web` are. */
+export function findWebRoot(): string {
+  return join(dirname(createRequire(import.meta.url).resolve('@clew/web/package.json')), 'dist');
+}
+
+/**
+ * Serves the web UI. Its addresses (`/search`, `/trace/…`) are not files: whatever no route and no file answers gets
+ * the page itself when a browser asks for a page, and an error otherwise.
+ */
+export function serveWebUi(app: FastifyInstance, root: string): void {
+  const isBuilt = existsSync(join(root, 'index.html'));
+  if (isBuilt) {
+    app.register(fastifyStatic, {
+      root,
+      cacheControl: false,
+      setHeaders: (response, path) => {
+        response.setHeader('Cache-Control', HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
+      },
+    });
+  } else {
+    app.get('/', (_request, reply) => answerNotBuilt(reply));
+  }
+  app.setNotFoundHandler((request, reply) => {
+    if (!wantsPage(request)) {
+      const details = { method: request.method, path: pathOf(request) };
+      return sendError(reply, new ClewError('CLEW_ADDRESS_NOT_FOUND', details));
+    }
+    return isBuilt ? reply.sendFile('index.html') : answerNotBuilt(reply);
+  });
+}
+
+function wantsPage(request: FastifyRequest): boolean {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+  if (/^\/(clew|api|assets)\//.test(request.url)) return false;
+  return request.headers.accept?.includes('text/html') === true;
+}
+
+function answerNotBuilt(reply: FastifyReply): FastifyReply {
+  return reply.code(503).header('Cache-Control', 'no-store').type('text/plain; charset=utf-8').send(NOT_BUILT);
+}

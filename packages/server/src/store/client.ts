@@ -1,0 +1,38 @@
+import { Agent } from 'node:http';
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+
+/** Longer than any statement may run, with its wait for a free session. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
+/** A query for each of a few tabs, and the loader; the engine queues what it cannot run at once. */
+const MAX_CONNECTIONS = 32;
+
+/** Where the engine is: a unix socket of our own engine process, or the URL of a ClickHouse. */
+export type StoreAddress = { readonly socketPath: string } | { readonly clickhouseUrl: string };
+
+export type StoreClient = ClickHouseClient;
+
+/** A client of the engine. After this function nothing knows whether the engine is embedded or far away. */
+export function connectStore(address: StoreAddress): StoreClient {
+  const common = {
+    application: 'clew',
+    request_timeout: REQUEST_TIMEOUT_MS,
+    max_open_connections: MAX_CONNECTIONS,
+    // Failures are thrown, and logged by those who handle them.
+    log: { level: ClickHouseLogLevel.OFF },
+  };
+  if ('clickhouseUrl' in address) return createClient({ ...common, url: address.clickhouseUrl });
+  return createClient({
+    ...common,
+    // Only the path of the socket decides where this goes.
+    url: 'http://engine',
+    http_agent: new SocketAgent(address.socketPath),
+  });
+}
+
+/** An agent whose every connection goes to one unix socket. */
+class SocketAgent extends Agent {
+  constructor(socketPath: string) {
+    super({ keepAlive: true, maxSockets: MAX_CONNECTIONS, socketPath } as ConstructorParameters<typeof Agent>[0]);
+  }
+}

@@ -1,0 +1,39 @@
+import { Readable } from 'node:stream';
+import type { StoreClient } from './client.ts';
+import { toStoreError } from './store-error.ts';
+
+export type StoreTable = 'spans' | 'resources';
+
+/** A merge may hold up an insert; the sender is the loader of the spool, which has time. */
+const MAX_INSERT_S = 110;
+
+/**
+ * Inserts one Native block, durable when this resolves. Harmless when repeated with the same token, also after a part of
+ * it got in: the store remembers the last 10,000 tokens of a table.
+ * @throws StoreError; with `retryable` false the block itself is at fault.
+ */
+export async function insertBlock(
+  client: StoreClient,
+  table: StoreTable,
+  block: Uint8Array,
+  token: string,
+): Promise<void> {
+  try {
+    const { stream } = await client.exec({
+      query: `INSERT INTO ${table} FORMAT Native`,
+      values: Readable.from([block], { objectMode: false }),
+      clickhouse_settings: {
+        insert_deduplicate: 1,
+        insert_deduplication_token: token,
+        async_insert: 0,
+        max_execution_time: MAX_INSERT_S,
+        // The cost of skip indexes moves to the merges.
+        materialize_skip_indexes_on_insert: 0,
+      },
+    });
+    // Nothing comes, but an answer that is not read keeps its connection.
+    for await (const _ of stream);
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}

@@ -1,0 +1,362 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
+import { buildResourceStatement } from '#src/query/conditions.js';
+import { parseDurationNs } from '#src/query/duration.js';
+import type { RawParameters } from '#src/query/parameters.js';
+import { buildMatchStatement, buildSummaryStatement, searchTraces } from '#src/query/search.js';
+import { parseSearch } from '#src/query/search-request.js';
+import type { Statement } from '#src/query/statement.js';
+import { buildResourcesStatement, buildTraceStatement, openTrace } from '#src/query/trace.js';
+import { migrate } from '#src/store/migrations.js';
+import { snapshots } from './query-snapshots.js';
+import { type EngineFixture, fetchLines, insertSpans, startEngineFixture, traceIdOf } from './store-fixture.js';
+
+const NOW_MS = 1_700_000_000_000;
+
+let fixture: EngineFixture;
+
+before(async () => {
+  fixture = await startEngineFixture();
+  const { client } = fixture;
+  await migrate(client);
+  await client.command({
+    query: `INSERT INTO resources (resource_hash, service, attributes, attr_string, attr_int, attr_double, attr_bool)
+      SELECT 1, 'front', 'front-bytes', map('host', 'a', 'key', 'resource'), map('cores', 4), map(), map('spot', true)`,
+  });
+  await client.command({
+    query: `INSERT INTO resources (resource_hash, service, attributes, attr_string, attr_int, attr_double, attr_bool)
+      SELECT 18446744073709551615, 'back', 'back-bytes', map('host', 'b', 'key', 'resource'), map(), map(), map()`,
+  });
+  const back = { service: 'back', resourceHash: '18446744073709551615' };
+  const front = { service: 'front', resourceHash: '1' };
+  await insertSpans(client, [
+    // Trace 1: the root comes after its child, as clocks differ.
+    {
+      trace: 1,
+      span: 1,
+      ...front,
+      name: 'GET /',
+      startMs: NOW_MS - 5000,
+      durationNs: 100e6,
+      strings: "map('key', 'span', 'text', '5')",
+    },
+    {
+      trace: 1,
+      span: 2,
+      parent: 1,
+      ...back,
+      name: 'query',
+      startMs: NOW_MS - 5001,
+      durationNs: 2e6,
+      isError: true,
+      ints: "map('rows', 5, 'low', -9223372036854775808)",
+    },
+    {
+      trace: 1,
+      span: 3,
+      parent: 1,
+      ...back,
+      name: 'query',
+      startMs: NOW_MS - 4990,
+      durationNs: 200e6,
+      doubles: "map('rows', 5)",
+    },
+    // Trace 2: its root is missing.
+    {
+      trace: 2,
+      span: 5,
+      parent: 4,
+      ...back,
+      name: 'late',
+      startMs: NOW_MS - 900,
+      durationNs: 1,
+      bools: "map('hit', true)",
+    },
+    {
+      trace: 2,
+      span: 6,
+      parent: 5,
+      ...front,
+      name: 'later',
+      startMs: NOW_MS - 800,
+      durationNs: 1,
+      others: "map('key', 'a list')",
+    },
+    // Trace 3: over an hour old, ends of the window included.
+    { trace: 3, span: 7, ...front, name: 'GET /', startMs: NOW_MS - 3_600_001, durationNs: 1 },
+  ]);
+});
+
+after(async () => {
+  await fixture.stop();
+});
+
+/** The numbers of the traces that are found, and how many matched. */
+async function find(raw: RawParameters): Promise<string> {
+  const { traces, matched } = await searchTraces(fixture.client, parseSearch(raw, NOW_MS));
+  return `${traces.map(({ traceId }) => Number.parseInt(traceId, 16)).join(' ')} of ${matched}`;
+}
+
+describe('services and operations', () => {
+  test('are sorted, and an unknown service has none', async () => {
+    assert.deepEqual(await listServices(fixture.client), { services: ['back', 'front'] });
+    assert.deepEqual(await listOperations(fixture.client, 'back'), { operations: ['late', 'query'] });
+    assert.deepEqual(await listOperations(fixture.client, "x' OR 1"), { operations: [] });
+  });
+});
+
+describe('search', () => {
+  test('summaries count the whole trace, not only the spans that matched', async () => {
+    const response = await searchTraces(fixture.client, parseSearch({ operation: 'GET /' }, NOW_MS));
+    assert.deepEqual(response, {
+      matched: 1,
+      start: NOW_MS - 3_600_000,
+      end: NOW_MS,
+      traces: [
+        {
+          traceId: traceIdOf(1),
+          rootService: 'front',
+          rootName: 'GET /',
+          startNs: `${NOW_MS - 5001}000000`,
+          durationNs: 211e6,
+          spanCount: 3,
+          errorCount: 1,
+          services: [
+            { service: 'back', spanCount: 2 },
+            { service: 'front', spanCount: 1 },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('where the root is missing, the earliest span stands for it', async () => {
+    const { traces } = await searchTraces(fixture.client, parseSearch({ operation: 'later' }, NOW_MS));
+    assert.equal(traces[0]?.rootService, 'back');
+    assert.equal(traces[0]?.rootName, 'late');
+  });
+
+  test('the newest traces win, and all that matched are counted', async () => {
+    assert.equal(await find({}), '2 1 of 2');
+    assert.equal(await find({ limit: '1' }), '2 of 2');
+    assert.equal(await find({ service: 'nobody' }), ' of 0');
+  });
+
+  test('a trace is as new as its newest span that matched', async () => {
+    // The front's span of trace 1 is older than that of trace 2; those of the back that took 200 ms are not.
+    assert.equal(await find({ service: 'back', minDuration: '2ms' }), '1 of 1');
+    assert.equal(await find({ service: 'front' }), '2 1 of 2');
+  });
+
+  test('the window holds its ends and nothing beyond', async () => {
+    const at = NOW_MS - 3_600_001;
+    assert.equal(await find({ start: String(at), end: String(at) }), '3 of 1');
+    assert.equal(await find({ start: String(at + 1), end: String(at + 1) }), ' of 0');
+    assert.equal(await find({ start: String(at) }), '2 1 3 of 3');
+  });
+
+  test('durations include their ends', async () => {
+    assert.equal(await find({ minDuration: '200ms' }), '1 of 1');
+    assert.equal(await find({ minDuration: '200000001ns' }), ' of 0');
+    assert.equal(await find({ maxDuration: '1ns' }), '2 of 1');
+    assert.equal(await find({ minDuration: '2ms', maxDuration: '2ms' }), '1 of 1');
+  });
+
+  const attributes: readonly [condition: string | string[], found: string, why: string][] = [
+    ['text=5', '1 of 1', 'a string'],
+    ['rows=5', '1 of 1', 'an integer or a double'],
+    ['rows=5.0', '1 of 1', 'a double, written otherwise'],
+    ['rows=05', '1 of 1', 'a double, but no integer'],
+    ['rows=6', ' of 0', 'no number that equals'],
+    ['low=-9223372036854775808', '1 of 1', 'the smallest integer'],
+    ['low=-9223372036854775809', ' of 0', 'no integer'],
+    ['hit=true', '2 of 1', 'a boolean'],
+    ['hit=false', ' of 0', 'another boolean'],
+    ['key=span', '1 of 1', 'an attribute of a span whose resource has the key too'],
+    ['key=resource', '2 1 of 2', 'an attribute of the resource of spans that do not have the key'],
+    ['host=a', '2 1 of 2', 'an attribute of the resource'],
+    ['cores=4', '2 1 of 2', 'an integer of the resource'],
+    ['spot=true', '2 1 of 2', 'a boolean of the resource'],
+    ['missing=', ' of 0', 'no attribute at all'],
+    [['key=span', 'text=5'], '1 of 1', 'both on one span'],
+    [['text=5', 'rows=5'], ' of 0', 'never both on one span'],
+    ["text=5' OR 1=1 --", ' of 0', 'a value that looks like SQL'],
+  ];
+  for (const [attribute, found, why] of attributes) {
+    test(`${attribute} finds ${found}: ${why}`, async () => {
+      assert.equal(await find({ attribute }), found);
+    });
+  }
+
+  test('key=resource does not see through the key of a span, of whatever type it is', async () => {
+    assert.equal(await find({ attribute: 'key=resource', service: 'front' }), ' of 0');
+  });
+});
+
+describe('the parameters of a search', () => {
+  const refused: readonly [RawParameters, RegExp][] = [
+    [{ limit: '0' }, /limit is "0".* from 1 to 1000/],
+    [{ limit: '1001' }, /limit is "1001"/],
+    [{ limit: '1e1' }, /limit is "1e1"/],
+    [{ limit: ['1', '2'] }, /given once/],
+    [{ start: '-1' }, /start/],
+    [{ end: '9000000000001' }, /end/],
+    [{ start: '2', end: '1' }, /start is 2.*at most the end, 1/],
+    [{ minDuration: '5' }, /minDuration is "5".*1\.5s/],
+    [{ minDuration: '2s', maxDuration: '1s' }, /at most maxDuration, 1s/],
+    [{ attribute: 'key' }, /"key".*key=value/],
+    [{ attribute: '=value' }, /key=value/],
+    [{ attribute: Array.from({ length: 21 }, () => 'a=b') }, /21 conditions.*at most 20/],
+    [{ servce: 'a' }, /no parameter servce.*service/],
+  ];
+  for (const [raw, message] of refused) {
+    test(`${JSON.stringify(raw).slice(0, 60)} is refused with what is allowed`, () => {
+      assert.throws(() => parseSearch(raw, NOW_MS), { name: 'ClewError', status: 400, message });
+    });
+  }
+
+  test('the last values that are allowed are accepted', () => {
+    const raw = {
+      limit: '1000',
+      start: '0',
+      end: '9000000000000',
+      attribute: Array.from({ length: 20 }, () => 'a=b=c'),
+    };
+    const search = parseSearch(raw, NOW_MS);
+    assert.equal(search.limit, 1000);
+    assert.deepEqual(search.attributes[19], { key: 'a', value: 'b=c' });
+    assert.equal(parseSearch({ limit: '1' }, NOW_MS).limit, 1);
+  });
+
+  test('an end of the year 2255 is one that the engine can compare with', async () => {
+    assert.equal(await find({ start: '0', end: '9000000000000' }), '2 1 3 of 3');
+  });
+
+  const durations: readonly [string, number | undefined][] = [
+    ['7ns', 7],
+    ['300us', 300e3],
+    ['300µs', 300e3],
+    ['200ms', 200e6],
+    ['1.5s', 1.5e9],
+    ['2m', 120e9],
+    ['2500h', 9e15],
+    ['2500.1h', undefined],
+    ['1.5', undefined],
+    ['-1s', undefined],
+    ['1.s', undefined],
+    ['1 s', undefined],
+    ['1S', undefined],
+  ];
+  for (const [text, durationNs] of durations) {
+    test(`the duration ${text} is ${durationNs}`, () => assert.equal(parseDurationNs(text), durationNs));
+  }
+});
+
+describe('a trace by its id', () => {
+  async function fetchTrace(id: string): Promise<Buffer> {
+    return Buffer.concat(await (await openTrace(fixture.client, id)).toArray());
+  }
+
+  test('is answered in Native, with all spans in the order of their start and the bytes of their resources', async () => {
+    const block = await fetchTrace(traceIdOf(1).toUpperCase());
+    // Columns (35) and rows (3), as the Native format begins.
+    assert.deepEqual([...block.subarray(0, 2)], [35, 3]);
+    const { client } = fixture;
+    await client.command({
+      query: `CREATE TABLE copy ENGINE = Memory AS SELECT *, toLowCardinality('') AS resource_attributes FROM spans LIMIT 0`,
+    });
+    const { stream } = await client.exec({
+      query: 'INSERT INTO copy FORMAT Native',
+      values: await openTrace(client, traceIdOf(1)),
+    });
+    await stream.toArray();
+    assert.deepEqual(await fetchLines(client, 'SELECT hex(span_id), resource_attributes, attr_int FROM copy'), [
+      "0000000000000002\tback-bytes\t{'rows':5,'low':-9223372036854775808}",
+      '0000000000000001\tfront-bytes\t{}',
+      '0000000000000003\tback-bytes\t{}',
+    ]);
+    assert.deepEqual(
+      await fetchLines(client, "SELECT type FROM system.columns WHERE table = 'copy' AND name = 'resource_attributes'"),
+      ['LowCardinality(String)'],
+    );
+  });
+
+  test('that nobody sent is not found; what is no id is refused', async () => {
+    await assert.rejects(fetchTrace(traceIdOf(99)), { code: 'CLEW_TRACE_NOT_FOUND', status: 404 });
+    for (const id of ['0'.repeat(32), '1'.repeat(31), '1'.repeat(33), `${'1'.repeat(31)}g`]) {
+      await assert.rejects(fetchTrace(id), { code: 'CLEW_PARAMETER_INVALID', status: 400 });
+    }
+  });
+
+  test('is looked up through the projection, below the million rows from which the engine would do so by itself', async () => {
+    // More than one granule: where there is but one to read, a projection cannot save any.
+    await fixture.client.command({
+      query: `INSERT INTO spans (trace_id, span_id, service, name, start)
+        SELECT reverse(reinterpretAsFixedString(toUInt128(number + 100))), reinterpretAsFixedString(number), 'bulk', 'bulk', toDateTime64(0, 9)
+        FROM numbers(50000)`,
+    });
+    const statements = [
+      buildResourcesStatement(traceIdOf(1)),
+      buildTraceStatement(traceIdOf(1), [1n]),
+      buildSummaryStatement([traceIdOf(1)]),
+    ];
+    for (const { sql, params, settings } of statements) {
+      const plan = await fixture.client.query({
+        query: `EXPLAIN projections = 1 ${sql}`,
+        query_params: { ...params },
+        clickhouse_settings: { ...settings },
+        format: 'TabSeparated',
+      });
+      assert.match(
+        await plan.text(),
+        /Name: by_trace[\s│]+Description: Projection has been analyzed and will be applied/,
+      );
+    }
+  });
+});
+
+describe('every statement', () => {
+  const search = parseSearch(
+    { service: 's', operation: 'o', attribute: ['a=1', 'b=true'], minDuration: '1us', maxDuration: '1s' },
+    NOW_MS,
+  );
+  const all: Record<string, Statement> = {
+    services: buildServicesStatement(),
+    operations: buildOperationsStatement('shop'),
+    onResources: buildResourceStatement(search.attributes),
+    match: buildMatchStatement(search, [false, true]),
+    summary: buildSummaryStatement([traceIdOf(1), traceIdOf(2)]),
+    resources: buildResourcesStatement(traceIdOf(1)),
+    trace: buildTraceStatement(traceIdOf(1), [1n, 18446744073709551615n]),
+  };
+  for (const [name, statement] of Object.entries(all)) {
+    test(`is as it was reviewed, and the engine takes it: ${name}`, async () => {
+      assert.equal(statement.sql, snapshots[name]);
+      await fixture.client.command({
+        query: statement.sql,
+        query_params: { ...statement.params },
+        clickhouse_settings: { ...statement.settings },
+      });
+    });
+  }
+
+  test('binds its values and never contains them', () => {
+    assert.deepEqual(all.match!.params, {
+      start: NOW_MS - 3_600_000,
+      end: NOW_MS,
+      service: 's',
+      operation: 'o',
+      minDuration: 1000,
+      maxDuration: 1e9,
+      key0: 'a',
+      string0: '1',
+      int0: '1',
+      double0: '1',
+      key1: 'b',
+      string1: 'true',
+      bool1: 'true',
+      limit: 20,
+    });
+  });
+});

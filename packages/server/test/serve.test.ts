@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { FastifyInstance } from 'fastify';
+import { createLogger } from '#src/log.js';
+import { createHttpServer } from '#src/serve/http-server.js';
+import { connectStore } from '#src/store/client.js';
+import { migrate } from '#src/store/migrations.js';
+import { type EngineFixture, insertSpans, startEngineFixture, traceIdOf } from './store-fixture.js';
+
+let fixture: EngineFixture;
+let webRoot: string;
+let url: string;
+const apps: FastifyInstance[] = [];
+
+async function listen(options: Partial<Parameters<typeof createHttpServer>[0]> = {}): Promise<string> {
+  const { client } = fixture;
+  const checks = { store: async () => (await (options.client ?? client).ping()).success };
+  const app = createHttpServer({ client, log: createLogger('silent'), host: '127.0.0.1', webRoot, checks, ...options });
+  apps.push(app);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+}
+
+before(async () => {
+  fixture = await startEngineFixture();
+  await migrate(fixture.client);
+  const span = { span: 1, service: 'shop', name: 'GET /', durationNs: 5, startMs: Date.now() };
+  await insertSpans(fixture.client, [{ ...span, trace: 1 }]);
+  webRoot = await mkdtemp(join(tmpdir(), 'clew-web-'));
+  await mkdir(join(webRoot, 'assets'));
+  await writeFile(join(webRoot, 'index.html'), '<!doctype html><title>Clew</title>');
+  await writeFile(join(webRoot, 'assets', 'index-abc123.js'), 'export {};');
+  url = await listen();
+});
+
+after(async () => {
+  for (const app of apps) await app.close();
+  await fixture.stop();
+  await rm(webRoot, { recursive: true });
+});
+
+/** The status of a GET with any Host header; `fetch` does not let one choose it. */
+function getWithHost(address: string, host: string | undefined): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = host === undefined ? {} : { host };
+    const sent = request(`${address}/health`, { headers, setHost: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on('error', reject).end();
+  });
+}
+
+describe('the API', () => {
+  test('answers services, operations and a search as JSON that nobody may keep', async () => {
+    const services = await fetch(`${url}/clew/v1/services`);
+    assert.equal(services.headers.get('content-type'), 'application/json; charset=utf-8');
+    assert.equal(services.headers.get('cache-control'), 'no-store');
+    assert.deepEqual(await services.json(), { services: ['shop'] });
+    const operations = await fetch(`${url}/clew/v1/operations?service=shop`);
+    assert.deepEqual(await operations.json(), { operations: ['GET /'] });
+    const search = await fetch(`${url}/clew/v1/search?service=shop&limit=1`);
+    const { traces, matched } = (await search.json()) as { traces: { traceId: string }[]; matched: number };
+    assert.equal(matched, 1);
+    assert.equal(traces[0]?.traceId, traceIdOf(1));
+  });
+
+  test('answers a trace as bytes, and one that does not exist with 404 and its code', async () => {
+    const trace = await fetch(`${url}/clew/v1/traces/${traceIdOf(1)}`);
+    assert.equal(trace.status, 200);
+    assert.equal(trace.headers.get('content-type'), 'application/octet-stream');
+    assert.equal(trace.headers.get('cache-control'), 'no-store');
+    assert.deepEqual([...new Uint8Array(await trace.arrayBuffer()).subarray(0, 2)], [35, 1]);
+    const missing = await fetch(`${url}/clew/v1/traces/${traceIdOf(2)}`);
+    assert.equal(missing.status, 404);
+    const body = (await missing.json()) as { code: string; message: string };
+    assert.equal(body.code, 'CLEW_TRACE_NOT_FOUND');
+    assert.match(body.message, new RegExp(traceIdOf(2)));
+  });
+
+  test('refuses what it does not understand with 400, 404 and the reason', async () => {
+    const wrong: readonly [path: string, status: number, code: string][] = [
+      ['/clew/v1/services?x=1', 400, 'CLEW_PARAMETER_UNKNOWN'],
+      ['/clew/v1/operations', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/search?limit=1001', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/traces/abc', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/nothing', 404, 'CLEW_ADDRESS_NOT_FOUND'],
+      ['/clew/v1/traces/%ff', 400, 'CLEW_REQUEST_INVALID'],
+    ];
+    for (const [path, status, code] of wrong) {
+      const response = await fetch(url + path, { headers: { accept: 'text/html' } });
+      assert.equal(response.status, status, path);
+      assert.equal(((await response.json()) as { code: string }).code, code, path);
+    }
+    const post = await fetch(`${url}/clew/v1/services`, { method: 'POST' });
+    assert.equal(post.status, 404);
+  });
+
+  test('while the engine is away, says so with 503 and when to come back, and health is not ready', async () => {
+    const nowhere = connectStore({ socketPath: join(webRoot, 'no.sock') });
+    const away = await listen({ client: nowhere });
+    for (const path of ['services', 'search', `traces/${traceIdOf(1)}`]) {
+      const response = await fetch(`${away}/clew/v1/${path}`);
+      assert.equal(response.status, 503);
+      assert.equal(response.headers.get('retry-after'), '2');
+      assert.equal(((await response.json()) as { code: string }).code, 'CLEW_ENGINE_UNAVAILABLE');
+    }
+    const health = await fetch(`${away}/health`);
+    assert.equal(health.status, 503);
+    assert.deepEqual(await health.json(), { live: true, ready: false, parts: { store: false } });
+    await nowhere.close();
+    assert.deepEqual(await (await fetch(`${url}/health`)).json(), { live: true, ready: true, parts: { store: true } });
+  });
+});
+
+describe('the web UI', () => {
+  const page = { headers: { accept: 'text/html,*/*' } };
+
+  test('its addresses all answer with the page, which is asked for anew each time', async () => {
+    for (const path of ['/', '/search?service=shop', `/trace/${traceIdOf(1)}`]) {
+      const response = await fetch(url + path, page);
+      assert.equal(response.status, 200);
+      assert.match(response.headers.get('content-type') ?? '', /^text\/html/);
+      assert.equal(response.headers.get('cache-control'), 'no-cache', path);
+      assert.match(await response.text(), /<title>Clew/);
+    }
+  });
+
+  test('files with a hash in their name may be kept for ever; those that are missing are not the page', async () => {
+    const script = await fetch(`${url}/assets/index-abc123.js`);
+    assert.equal(script.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+    assert.match(script.headers.get('content-type') ?? '', /javascript/);
+    assert.equal((await fetch(`${url}/assets/index-old.js`, page)).status, 404);
+    assert.equal((await fetch(`${url}/search`, { headers: { accept: 'application/json' } })).status, 404);
+  });
+
+  test('nothing outside its directory is served', async () => {
+    for (const path of ['/..%2f..%2fetc/passwd', '/assets/..%2f..%2fpackage.json', '/%2e%2e/%2e%2e/etc/passwd']) {
+      const response = await fetch(url + path);
+      assert.ok(response.status >= 400 && response.status < 500, `${path}: ${response.status}`);
+    }
+  });
+
+  test('where it is not built, the page says what to run', async () => {
+    const bare = await listen({ webRoot: join(webRoot, 'none') });
+    for (const path of ['/', '/search']) {
+      const response = await fetch(bare + path, page);
+      assert.equal(response.status, 503);
+      assert.match(response.headers.get('content-type') ?? '', /^text\/plain/);
+      assert.match(await response.text(), /npm run build/);
+    }
+  });
+
+  test('every answer forbids other origins, framing and guessing of types', async () => {
+    for (const path of ['/', '/clew/v1/services', '/clew/v1/nothing', '/health', '/assets/index-abc123.js']) {
+      const { headers } = await fetch(url + path);
+      assert.match(headers.get('content-security-policy') ?? '', /^default-src 'self';.*frame-ancestors 'none'/);
+      assert.doesNotMatch(headers.get('content-security-policy') ?? '', /unsafe|\*|http/);
+      assert.equal(headers.get('x-content-type-options'), 'nosniff');
+      assert.equal(headers.get('access-control-allow-origin'), null);
+    }
+  });
+});
+
+describe('the Host header', () => {
+  test('names this machine when the server is bound to it, with any port', async () => {
+    for (const host of ['localhost', 'localhost:1', '127.0.0.1:16686', '[::1]:16686', 'LOCALHOST']) {
+      assert.equal(await getWithHost(url, host), 200, host);
+    }
+    for (const host of ['evil.example', 'evil.example:16686', 'localhost.evil.example', '127.0.0.1.evil.example', '']) {
+      assert.equal(await getWithHost(url, host), 403, host);
+    }
+  });
+
+  test('can be any where the server is bound to an outside address', async () => {
+    const outside = await listen({ host: '0.0.0.0' });
+    assert.equal(await getWithHost(outside, 'traces.example'), 200);
+  });
+});

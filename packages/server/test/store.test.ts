@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { SPAN_COLUMNS } from '#src/query/trace.js';
+import { insertBlock } from '#src/store/insert.js';
+import { migrate, readMigrations } from '#src/store/migrations.js';
+import { type EngineFixture, fetchLines, startEngineFixture } from './store-fixture.js';
+
+let fixture: EngineFixture;
+
+before(async () => {
+  fixture = await startEngineFixture();
+});
+
+after(async () => {
+  await fixture.stop();
+});
+
+describe('migrations', () => {
+  test('run once, in order, and are found where the package keeps them', async () => {
+    const ran = await migrate(fixture.client);
+    assert.deepEqual(
+      ran.map(({ name }) => name),
+      ['0001-spans'],
+    );
+    assert.deepEqual(await migrate(fixture.client), []);
+  });
+
+  test('one that was interrupted runs again to its end', async () => {
+    const [first] = readMigrations();
+    const interrupted = {
+      version: 2,
+      name: '0002-test',
+      statements: ['CREATE TABLE IF NOT EXISTS a (x UInt8) ENGINE = Memory', 'NONSENSE'],
+    };
+    await assert.rejects(migrate(fixture.client, [first!, interrupted]), { code: 'CLEW_STORE_REFUSED' });
+    const mended = {
+      ...interrupted,
+      statements: [interrupted.statements[0]!, 'CREATE TABLE b (x UInt8) ENGINE = Memory'],
+    };
+    assert.deepEqual(await migrate(fixture.client, [first!, mended]), [mended]);
+    await fixture.client.command({
+      query: 'ALTER TABLE clew_migrations DELETE WHERE version = 2 SETTINGS mutations_sync = 2',
+    });
+  });
+
+  test('a database of the same version is accepted; one that is newer is refused, with both versions', async () => {
+    const newest = readMigrations().at(-1)!.version;
+    await migrate(fixture.client);
+    await fixture.client.command({
+      query: `INSERT INTO clew_migrations VALUES (${newest + 1}, 'from the future', now())`,
+    });
+    await assert.rejects(migrate(fixture.client), {
+      code: 'CLEW_STORE_NEWER',
+      message: new RegExp(`version ${newest + 1}, but this program knows versions up to ${newest}`),
+    });
+  });
+
+  test('the columns of spans are those that a trace is answered with', async () => {
+    const columns = await fetchLines(
+      fixture.client,
+      "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'spans' ORDER BY position",
+    );
+    assert.deepEqual(columns, SPAN_COLUMNS);
+  });
+});
+
+describe('insertBlock', () => {
+  const hashes = (): Promise<string[]> =>
+    fetchLines(fixture.client, 'SELECT resource_hash, count() FROM resources GROUP BY 1 ORDER BY 1');
+
+  async function makeBlock(select: string): Promise<Uint8Array> {
+    const { stream } = await fixture.client.exec({ query: `${select} FORMAT Native` });
+    return Buffer.concat(await stream.toArray());
+  }
+
+  test('stores a block once, however often it comes with the same token', async () => {
+    const block = await makeBlock("SELECT toUInt64(7) AS resource_hash, 'shop' AS service, 'bytes' AS attributes");
+    for (let i = 0; i < 3; i += 1) await insertBlock(fixture.client, 'resources', block, 'one');
+    assert.deepEqual(await hashes(), ['7\t1']);
+    await insertBlock(fixture.client, 'resources', block, 'two');
+    assert.deepEqual(await hashes(), ['7\t2']);
+  });
+
+  test('blocks one behind the other, across days, are stored once as a whole', async () => {
+    const day = (n: number): string =>
+      `SELECT toFixedString(unhex('${'0'.repeat(31)}${n}'), 16) AS trace_id, fromUnixTimestamp64Milli(toInt64(${n} * 86400000)) AS start`;
+    const blocks = Buffer.concat([await makeBlock(day(1)), await makeBlock(day(2)), await makeBlock(day(3))]);
+    for (let i = 0; i < 3; i += 1) await insertBlock(fixture.client, 'spans', blocks, 'days');
+    assert.deepEqual(
+      await fetchLines(fixture.client, 'SELECT toDate(start), count() FROM spans GROUP BY 1 ORDER BY 1'),
+      ['1970-01-02\t1', '1970-01-03\t1', '1970-01-04\t1'],
+    );
+  });
+
+  test('a block that is cut off or of a wrong type is refused for good', async () => {
+    const block = await makeBlock("SELECT toUInt64(9) AS resource_hash, 'shop' AS service");
+    const refused = { name: 'StoreError', code: 'CLEW_STORE_REFUSED', retryable: false };
+    await assert.rejects(insertBlock(fixture.client, 'resources', block.subarray(0, -1), 'cut'), refused);
+    const text = await makeBlock("SELECT 'no number' AS resource_hash");
+    await assert.rejects(insertBlock(fixture.client, 'resources', text, 'type'), refused);
+    assert.equal(
+      (await hashes()).some((line) => line.startsWith('9')),
+      false,
+    );
+  });
+
+  test('while the engine is away it fails as retryable, and the same block goes in afterwards', async () => {
+    const { client, engine } = fixture;
+    const block = await makeBlock("SELECT toUInt64(11) AS resource_hash, 'shop' AS service");
+    process.kill(engine.pid!, 'SIGKILL');
+    await assert.rejects(
+      async () => {
+        // The engine may take a moment to die; a block that still goes in is the same block.
+        for (;;) await insertBlock(client, 'resources', block, 'away');
+      },
+      { name: 'StoreError', code: 'CLEW_ENGINE_UNAVAILABLE', retryable: true },
+    );
+    while (engine.isReady) await new Promise((resolve) => setImmediate(resolve));
+    await engine.whenReady();
+    await insertBlock(client, 'resources', block, 'away');
+    assert.ok((await hashes()).includes('11\t1'));
+  });
+});
