@@ -92,6 +92,15 @@ describe('insertBlock', () => {
     );
   });
 
+  test('a block with spans of more days than the engine takes by default is stored', async () => {
+    const block = await makeBlock(
+      "SELECT toFixedString('many days', 16) AS trace_id, toDateTime64(number * 86400, 9, 'UTC') AS start FROM numbers(500)",
+    );
+    await insertBlock(fixture.client, 'spans', block, 'many days');
+    const query = "SELECT uniq(toDate(start)) FROM spans WHERE trace_id = toFixedString('many days', 16)";
+    assert.deepEqual(await fetchLines(fixture.client, query), ['500']);
+  });
+
   test('a block that is cut off or of a wrong type is refused for good', async () => {
     const block = await makeBlock("SELECT toUInt64(9) AS resource_hash, 'shop' AS service");
     const refused = { name: 'StoreError', code: 'CLEW_STORE_REFUSED', retryable: false };

@@ -27,6 +27,8 @@ export async function insertBlock(
         insert_deduplication_token: token,
         async_insert: 0,
         max_execution_time: MAX_INSERT_S,
+        // A block may hold spans of any number of days (a partition each): clocks that are wrong must not stop ingest.
+        max_partitions_per_insert_block: '0',
         // The cost of skip indexes moves to the merges.
         materialize_skip_indexes_on_insert: 0,
       },
