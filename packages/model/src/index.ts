@@ -1,0 +1,19 @@
+export {
+  type ErrorResponse,
+  type OperationsResponse,
+  operationsPath,
+  type SearchRequest,
+  type SearchResponse,
+  type ServicesResponse,
+  searchPath,
+  servicesPath,
+  type TraceSummary,
+  tracePath,
+} from './api.ts';
+export { TraceTableError } from './columns.ts';
+export { detailsOf, type SpanDetails, type SpanEvent, type SpanLink } from './details.ts';
+export { formatDuration } from './duration.ts';
+export { findText } from './find-text.ts';
+export { computeSelfTimes, forEachUnion } from './self-time.ts';
+export { type RowOrigin, rowOfSpan, spanIdOf, type TraceTable, tableFromNative } from './table.ts';
+export { buildTree, LINKED, PARENT_IN_CYCLE, PARENT_MISSING, type TraceTree } from './tree.ts';

@@ -1,0 +1,21 @@
+import { en } from './en.ts';
+import { zhCn } from './zh-cn.ts';
+
+export type MessageId = keyof typeof en;
+
+/** A catalogue: a text for every message of the English one. What is missing does not compile. */
+export type Messages = Readonly<Record<MessageId, string>>;
+
+export type Locale = 'en' | 'zh-CN';
+
+export const catalogues: Readonly<Record<Locale, Messages>> = { en, 'zh-CN': zhCn };
+
+/** The first of the wanted languages (BCP 47, best first) that there is a catalogue for; English otherwise. */
+export function chooseLocale(wanted: readonly string[]): Locale {
+  for (const tag of wanted) {
+    const language = tag.toLowerCase().split('-')[0];
+    if (language === 'zh') return 'zh-CN';
+    if (language === 'en') return 'en';
+  }
+  return 'en';
+}

@@ -1,0 +1,44 @@
+import { isTraceId } from '@clew/wire';
+import { useNavigate } from '@tanstack/react-router';
+import { type ReactNode, useState } from 'react';
+import { useText } from './text.ts';
+
+/** Takes a trace id, with or without the dashes and quotes it was copied with, and opens the trace. */
+export function OpenTrace(): ReactNode {
+  const say = useText();
+  const navigate = useNavigate();
+  const [text, setText] = useState('');
+  const [isWrong, setWrong] = useState(false);
+  return (
+    <form
+      className="open-trace"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const digits = text.toLowerCase().replace(/[\s"'-]/g, '');
+        const traceId = digits.padStart(32, '0');
+        setWrong(!isTraceId(traceId));
+        if (!isTraceId(traceId)) return;
+        setText('');
+        void navigate({ to: '/trace/$traceId', params: { traceId }, search: {} });
+      }}
+    >
+      <input
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          setWrong(false);
+        }}
+        placeholder={say('openTrace.placeholder')}
+        aria-label={say('openTrace.label')}
+        aria-invalid={isWrong}
+        spellCheck={false}
+        autoComplete="off"
+      />
+      {isWrong && (
+        <p className="field-error" role="alert">
+          {say('openTrace.wrong')}
+        </p>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,41 @@
+import { useIntl } from 'react-intl';
+
+const units = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const;
+
+/** With milliseconds, and 24 hours: a time on a trace is compared with times in logs. */
+const clock = {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  hourCycle: 'h23',
+} as const;
+
+export interface TimeText {
+  /** Date and time. */
+  readonly absolute: string;
+  /** Without the date when that is today. */
+  readonly short: string;
+  /** As "3 minutes ago". */
+  readonly relative: string;
+}
+
+/** A time given in Unix nanoseconds (decimal) in words, in the time zone of the browser. */
+export function useTimeText(startNs: string | bigint): TimeText {
+  const intl = useIntl();
+  const ms = Number(BigInt(startNs) / 1_000_000n);
+  const now = new Date();
+  const seconds = Math.round((ms - now.getTime()) / 1000);
+  const [unit, size] = units.find(([, unitSeconds]) => Math.abs(seconds) >= unitSeconds) ?? units[3];
+  const absolute = intl.formatDate(ms, { year: 'numeric', month: 'short', day: 'numeric', ...clock });
+  return {
+    absolute,
+    short: new Date(ms).toDateString() === now.toDateString() ? intl.formatDate(ms, clock) : absolute,
+    relative: intl.formatRelativeTime(Math.trunc(seconds / size), unit, { numeric: 'auto' }),
+  };
+}

@@ -1,0 +1,42 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { LoaderCircle, SearchX } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { RefusedError } from '../../fetch/http.ts';
+import { traceQuery } from '../../table/load-trace.ts';
+import { ErrorNotice } from '../error-notice.tsx';
+import { Notice } from '../notice.tsx';
+import { useText } from '../text.ts';
+import { TraceView } from './trace-view.tsx';
+import './trace-page.css';
+
+export interface TracePageProps {
+  readonly traceId: string;
+  /** The span that the address leads to. */
+  readonly spanId: string | undefined;
+}
+
+export function TracePage({ traceId, spanId }: TracePageProps): ReactNode {
+  const say = useText();
+  const trace = useQuery(traceQuery(traceId));
+  const isMissing = (trace.error instanceof RefusedError && trace.error.status === 404) || trace.data?.spanCount === 0;
+  if (isMissing) {
+    return (
+      <Notice icon={SearchX} title={say('trace.missing')}>
+        <p className="trace-id">{traceId}</p>
+        <p>{say('trace.missingHint')}</p>
+        <div className="notice-actions">
+          <button type="button" className="button primary" onClick={() => void trace.refetch()}>
+            {say('error.retry')}
+          </button>
+          <Link to="/search" search={{}} className="button">
+            {say('notFound.toSearch')}
+          </Link>
+        </div>
+      </Notice>
+    );
+  }
+  if (trace.error !== null) return <ErrorNotice error={trace.error} onRetry={() => void trace.refetch()} />;
+  if (trace.data === undefined) return <Notice icon={LoaderCircle} title={say('trace.loading')} />;
+  return <TraceView table={trace.data} spanId={spanId} />;
+}

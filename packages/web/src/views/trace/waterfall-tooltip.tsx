@@ -1,0 +1,44 @@
+import { formatDuration, type TraceTable } from '@clew/model';
+import { type ReactNode, type Ref, useSyncExternalStore } from 'react';
+import { ServiceChip } from '../service-chip.tsx';
+import { useText } from '../text.ts';
+import type { ViewportStore } from './viewport.ts';
+
+export interface WaterfallTooltipProps {
+  readonly ref: Ref<HTMLDivElement>;
+  readonly table: TraceTable;
+  readonly store: ViewportStore;
+}
+
+/** The span under the pointer in short; the pointer's handler places it. Always there, so that it can be measured. */
+export function WaterfallTooltip({ ref, table, store }: WaterfallTooltipProps): ReactNode {
+  const say = useText();
+  const row = useSyncExternalStore(store.subscribe, () => store.get().hoveredRow);
+  return (
+    <div className="waterfall-tooltip" ref={ref} hidden={row === -1} aria-hidden>
+      {row !== -1 && (
+        <>
+          <div className="tooltip-title">
+            <ServiceChip service={table.services[table.service[row]!]!} />
+            <span>{table.names[table.name[row]!]}</span>
+          </div>
+          <dl>
+            <dt>{say('span.duration')}</dt>
+            <dd>{formatDuration(table.spanDurationNs[row]!)}</dd>
+            <dt>{say('span.self')}</dt>
+            <dd>{formatDuration(table.selfNs[row]!)}</dd>
+            <dt>{say('span.offset')}</dt>
+            <dd>{formatDuration(table.spanStartNs[row]!)}</dd>
+            {table.tree.childCount[row]! > 0 && (
+              <>
+                <dt>{say('span.below')}</dt>
+                <dd>{table.tree.subtreeSize[row]! - 1}</dd>
+              </>
+            )}
+          </dl>
+          {table.status[row] === 2 && <p className="tooltip-error">{say('span.failed')}</p>}
+        </>
+      )}
+    </div>
+  );
+}

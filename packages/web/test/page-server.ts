@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import type { TraceSummary } from '@clew/model';
+
+/** What the server knows; a test may change it while pages are open. */
+export interface PageContent {
+  services: string[];
+  traces: TraceSummary[];
+  matched: number;
+  /** Native blocks by trace id. */
+  readonly blocks: Map<string, Uint8Array>;
+  /** When set, every question to the API is answered with it. */
+  failure: { readonly status: number; readonly code: string; readonly message: string } | undefined;
+}
+
+export interface PageServer {
+  readonly origin: string;
+  readonly content: PageContent;
+  /** Path and query of the API requests so far. */
+  readonly requests: string[];
+  close(): Promise<void>;
+}
+
+const dist = join(import.meta.dirname, '../../dist');
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+
+/** Serves the built pages, under the policy they are made for, and an API with the content of the test. */
+export async function startPageServer(): Promise<PageServer> {
+  const content: PageContent = { services: [], traces: [], matched: 0, blocks: new Map(), failure: undefined };
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://clew');
+    if (!url.pathname.startsWith('/clew/')) {
+      void sendFile(response, url.pathname);
+      return;
+    }
+    requests.push(`${url.pathname}${url.search}`);
+    answer(response, url, content);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    content,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function sendFile(response: ServerResponse, path: string): Promise<void> {
+  // Every address that is no file is a page.
+  const file = extname(path) === '' ? 'index.html' : path.slice(1);
+  const bytes = await readFile(join(dist, file)).catch(() => undefined);
+  response.writeHead(bytes === undefined ? 404 : 200, {
+    'content-type': types[extname(file)] ?? 'application/octet-stream',
+    'content-security-policy': "default-src 'self'",
+  });
+  response.end(bytes);
+}
+
+function answer(response: ServerResponse, url: URL, content: PageContent): void {
+  const send = (status: number, value: unknown): void => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(value));
+  };
+  if (content.failure !== undefined) {
+    const { status, code, message } = content.failure;
+    send(status, { code, message });
+  } else if (url.pathname === '/clew/v1/services') send(200, { services: content.services });
+  else if (url.pathname === '/clew/v1/operations') send(200, { operations: ['GET /', 'GET /products'] });
+  else if (url.pathname === '/clew/v1/search') {
+    const end = Number(url.searchParams.get('end') ?? Date.now());
+    const start = Number(url.searchParams.get('start') ?? end - 3_600_000);
+    send(200, { traces: content.traces, matched: content.matched, start, end });
+  } else {
+    const traceId = url.pathname.split('/').at(-1)!;
+    const block = content.blocks.get(traceId);
+    if (block === undefined) {
+      send(404, { code: 'CLEW_TRACE_NOT_FOUND', message: `There is no trace ${traceId}.` });
+      return;
+    }
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    response.end(block);
+  }
+}
