@@ -61,7 +61,7 @@ export interface SpanLink {
   readonly droppedAttributesCount: number;
 }
 
-const NO_PARENT = '0000000000000000';
+const noParent = '0000000000000000';
 
 /** Decodes one row. Throws `TraceTableError` when the answer lacked a column. */
 export function detailsOf(table: TraceTable, row: number): SpanDetails {
@@ -72,7 +72,7 @@ export function detailsOf(table: TraceTable, row: number): SpanDetails {
   return {
     traceId: hexAt(anyColumnOf(block, 'trace_id'), at),
     spanId: hexAt(anyColumnOf(block, 'span_id'), at),
-    parentSpanId: parentSpanId === NO_PARENT ? undefined : parentSpanId,
+    parentSpanId: parentSpanId === noParent ? undefined : parentSpanId,
     traceState: stringAt(anyColumnOf(block, 'trace_state'), at),
     flags: numberOf(block, 'flags', at),
     service: table.services[table.service[row]!]!,

@@ -16,4 +16,4 @@ export { formatDuration } from './duration.ts';
 export { findText } from './find-text.ts';
 export { computeSelfTimes, forEachUnion } from './self-time.ts';
 export { type RowOrigin, rowOfSpan, spanIdOf, type TraceTable, tableFromNative } from './table.ts';
-export { buildTree, LINKED, PARENT_IN_CYCLE, PARENT_MISSING, type TraceTree } from './tree.ts';
+export { buildTree, linked, parentInCycle, parentMissing, type TraceTree } from './tree.ts';

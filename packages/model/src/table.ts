@@ -2,7 +2,7 @@ import { hexAt, type NativeBlock, readNativeBlocks } from '@clew/wire';
 import { anyColumnOf, columnOf, createStringPool } from './columns.ts';
 import { computeSelfTimes } from './self-time.ts';
 import { buildSpanIndex, type SpanIndex } from './span-index.ts';
-import { buildTree, PARENT_MISSING, type TraceTree } from './tree.ts';
+import { buildTree, parentMissing, type TraceTree } from './tree.ts';
 
 /**
  * One trace in columns. A row is a span; rows are ordered by start. What everything looks at is here, ready for use;
@@ -46,7 +46,7 @@ export interface RowOrigin {
   readonly spanIds: SpanIndex;
 }
 
-const STATUS_ERROR = 2;
+const statusError = 2;
 
 /**
  * Reads the answer of `GET /clew/v1/traces/<id>`: ClickHouse Native blocks with the columns of the table `spans` and
@@ -78,7 +78,7 @@ export function tableFromNative(bytes: Uint8Array): TraceTable {
   let errorCount = 0;
   for (let row = 0; row < spanCount; row++) {
     endNs = Math.max(endNs, spanStartNs[row]! + spanDurationNs[row]!);
-    if (status[row] === STATUS_ERROR) errorCount++;
+    if (status[row] === statusError) errorCount++;
   }
   return {
     traceId: blocks[0] === undefined ? '' : hexAt(columnOf(blocks[0], 'trace_id', 'fixed-string'), 0),
@@ -203,7 +203,7 @@ function linkParents(spanIds: SpanIndex, parentHigh: Uint32Array, parentLow: Uin
     if (high === 0 && low === 0) continue;
     const up = spanIds.rowOf(high, low);
     parent[row] = up;
-    if (up === -1) parentState[row] = PARENT_MISSING;
+    if (up === -1) parentState[row] = parentMissing;
   }
   return buildTree(parent, parentState);
 }

@@ -34,18 +34,18 @@ export interface TraceTree {
   /** Place of a row in `order`. */
   readonly place: Uint32Array;
   readonly rootCount: number;
-  /** One of {@link LINKED}, {@link PARENT_MISSING}, {@link PARENT_IN_CYCLE} a row. */
+  /** One of {@link linked}, {@link parentMissing}, {@link parentInCycle} a row. */
   readonly parentState: Uint8Array;
 }
 
 /** The parent is in the trace, or the span has none. */
-export const LINKED = 0;
+export const linked = 0;
 /** The span names a parent that is not in the trace: not arrived, not sampled, or lost on the way. */
-export const PARENT_MISSING = 1;
+export const parentMissing = 1;
 /** The span was its own ancestor; the link to its parent is ignored. */
-export const PARENT_IN_CYCLE = 2;
+export const parentInCycle = 2;
 
-const NONE = -1;
+const noRow = -1;
 
 /**
  * Builds the tree. `parent` (row or -1) and `parentState` are taken over, and changed where a circle is cut.
@@ -55,14 +55,14 @@ export function buildTree(parent: Int32Array, parentState: Uint8Array): TraceTre
   const count = parent.length;
   cutCycles(parent, parentState);
 
-  const firstChild = new Int32Array(count).fill(NONE);
-  const nextSibling = new Int32Array(count).fill(NONE);
+  const firstChild = new Int32Array(count).fill(noRow);
+  const nextSibling = new Int32Array(count).fill(noRow);
   const childCount = new Uint32Array(count);
-  let firstRoot = NONE;
+  let firstRoot = noRow;
   let rootCount = 0;
   for (let row = count - 1; row >= 0; row--) {
     const up = parent[row]!;
-    if (up === NONE) {
+    if (up === noRow) {
       nextSibling[row] = firstRoot;
       firstRoot = row;
       rootCount++;
@@ -79,18 +79,18 @@ export function buildTree(parent: Int32Array, parentState: Uint8Array): TraceTre
   const place = new Uint32Array(count);
   let at = 0;
   let row = firstRoot;
-  while (row !== NONE) {
+  while (row !== noRow) {
     order[at] = row;
     place[row] = at;
     at++;
     const child = firstChild[row]!;
-    if (child !== NONE) {
+    if (child !== noRow) {
       depth[child] = depth[row]! + 1;
       row = child;
       continue;
     }
-    while (row !== NONE && nextSibling[row] === NONE) row = parent[row]!;
-    if (row === NONE) break;
+    while (row !== noRow && nextSibling[row] === noRow) row = parent[row]!;
+    if (row === noRow) break;
     const next = nextSibling[row]!;
     depth[next] = depth[row]!;
     siblingIndex[next] = siblingIndex[row]! + 1;
@@ -100,7 +100,7 @@ export function buildTree(parent: Int32Array, parentState: Uint8Array): TraceTre
   const subtreeSize = new Uint32Array(count).fill(1);
   for (let i = count - 1; i >= 0; i--) {
     const up = parent[order[i]!]!;
-    if (up !== NONE) subtreeSize[up]! += subtreeSize[order[i]!]!;
+    if (up !== noRow) subtreeSize[up]! += subtreeSize[order[i]!]!;
   }
   return {
     parent,
@@ -123,16 +123,16 @@ function cutCycles(parent: Int32Array, parentState: Uint8Array): void {
   for (let start = 0; start < parent.length; start++) {
     const walk = start + 1;
     let row = start;
-    while (row !== NONE && walkOf[row] === 0) {
+    while (row !== noRow && walkOf[row] === 0) {
       walkOf[row] = walk;
       row = parent[row]!;
     }
-    if (row === NONE || walkOf[row] !== walk) continue;
+    if (row === noRow || walkOf[row] !== walk) continue;
     let earliest = row;
     for (let member = parent[row]!; member !== row; member = parent[member]!) {
       if (member < earliest) earliest = member;
     }
-    parent[earliest] = NONE;
-    parentState[earliest] = PARENT_IN_CYCLE;
+    parent[earliest] = noRow;
+    parentState[earliest] = parentInCycle;
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PARENT_IN_CYCLE, PARENT_MISSING, rowOfSpan, spanIdOf, TraceTableError, tableFromNative } from '@clew/model';
+import { parentInCycle, parentMissing, rowOfSpan, spanIdOf, TraceTableError, tableFromNative } from '@clew/model';
 import { type FixtureSpan, largeTrace, nativeTrace } from '@clew/model/fixtures';
 import { FixedColumnWriter, writeNativeBlock } from '@clew/wire';
 
@@ -61,7 +61,7 @@ test('a span whose parent is not there is a root that says so', () => {
   const table = tableOf(span(1, 0, 0, 10), span(2, 99, 5, 10));
   assert.equal(table.tree.rootCount, 2);
   assert.equal(table.tree.parent[1], -1);
-  assert.equal(table.tree.parentState[1], PARENT_MISSING);
+  assert.equal(table.tree.parentState[1], parentMissing);
   assert.equal(table.tree.parentState[0], 0);
 });
 
@@ -75,7 +75,7 @@ test('spans that share an id all stay, and the earliest has the children', () =>
 test('a span that is its own parent is a root', () => {
   const table = tableOf(span(1, 1, 0, 10));
   assert.equal(table.tree.parent[0], -1);
-  assert.equal(table.tree.parentState[0], PARENT_IN_CYCLE);
+  assert.equal(table.tree.parentState[0], parentInCycle);
 });
 
 test('a negative duration counts as none', () => {

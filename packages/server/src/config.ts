@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { ClewError } from './errors.ts';
 
-const MIB = 1024 * 1024;
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const mib = 1024 * 1024;
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogLevel = (typeof logLevels)[number];
 
 /** A whole number, given as a number or in decimal digits. */
 const integer = (min: number, max: number): z.ZodType<number> =>
@@ -18,7 +18,7 @@ const port = integer(0, 65_535);
  * One row a setting: the variable and the flag that set it, what it must be (as messages and documentation say it), and
  * the schema that checks it. Empty variables count as not set.
  */
-const SETTINGS: { readonly [Name in SettingName]: SettingEntry<Config[Name]> } = {
+const settings: { readonly [Name in SettingName]: SettingEntry<Config[Name]> } = {
   dataDir: {
     variable: 'CLEW_DATA_DIR',
     flag: '--data-dir',
@@ -55,20 +55,20 @@ const SETTINGS: { readonly [Name in SettingName]: SettingEntry<Config[Name]> } =
   logLevel: {
     variable: 'CLEW_LOG_LEVEL',
     flag: '--log-level',
-    expected: `one of ${LOG_LEVELS.join(', ')}`,
-    schema: z.enum(LOG_LEVELS).default('info'),
+    expected: `one of ${logLevels.join(', ')}`,
+    schema: z.enum(logLevels).default('info'),
   },
   maxRequestBytes: {
     variable: 'CLEW_MAX_REQUEST_BYTES',
     flag: '--max-request-bytes',
     expected: 'a number of bytes from 1024 to 1073741824 (1 GiB)',
-    schema: integer(1024, 1024 * MIB).default(64 * MIB),
+    schema: integer(1024, 1024 * mib).default(64 * mib),
   },
   spoolMaxBytes: {
     variable: 'CLEW_SPOOL_MAX_BYTES',
     flag: '--spool-max-bytes',
     expected: 'a number of bytes from 1048576 (1 MiB) to 9007199254740991',
-    schema: integer(MIB, Number.MAX_SAFE_INTEGER).default(1024 * MIB),
+    schema: integer(mib, Number.MAX_SAFE_INTEGER).default(1024 * mib),
   },
 };
 
@@ -109,16 +109,16 @@ export function parseConfig(
   overrides: { readonly [Name in SettingName]?: unknown } = {},
 ): Config {
   for (const name of Object.keys(overrides)) {
-    if (!Object.hasOwn(SETTINGS, name)) {
+    if (!Object.hasOwn(settings, name)) {
       throw new ClewError('CLEW_CONFIG_INVALID', {
         name: 'A setting',
         value: JSON.stringify(name),
-        expected: `one of ${Object.keys(SETTINGS).join(', ')}`,
+        expected: `one of ${Object.keys(settings).join(', ')}`,
       });
     }
   }
   const read = <Name extends SettingName>(name: Name): Config[Name] => {
-    const { variable, flag, expected, schema } = SETTINGS[name];
+    const { variable, flag, expected, schema } = settings[name];
     const override = overrides[name];
     const value = override ?? (env[variable] || undefined);
     const result = schema.safeParse(value);
@@ -145,6 +145,6 @@ export function parseConfig(
 
 /** The flag and the variable that set a value, for messages. */
 export function nameSetting(name: SettingName): { readonly flag: string; readonly variable: string } {
-  const { flag, variable } = SETTINGS[name];
+  const { flag, variable } = settings[name];
   return { flag, variable };
 }

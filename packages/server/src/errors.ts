@@ -3,7 +3,7 @@
  * request can succeed later, and its message. A message says what, the offending value, the limit, and what to do next.
  * `{name}` stands for a detail, and {@link ClewError} cannot be created without it.
  */
-const ERRORS = {
+const errors = {
   CLEW_CONFIG_INVALID: {
     status: 500,
     retryable: false,
@@ -112,11 +112,11 @@ type Placeholder<Text extends string> = Text extends `${string}{${infer Name}}${
   : never;
 
 /** A stable name, the same in logs, in answers of the API and in the documentation. */
-export type ErrorCode = keyof typeof ERRORS;
+export type ErrorCode = keyof typeof errors;
 
 /** What the message of an error names, one string or number for each placeholder. */
 export type ErrorDetails<Code extends ErrorCode> = {
-  readonly [Name in Placeholder<(typeof ERRORS)[Code]['message']>]: string | number;
+  readonly [Name in Placeholder<(typeof errors)[Code]['message']>]: string | number;
 };
 
 /** An error of the table above. */
@@ -129,16 +129,16 @@ export class ClewError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly retryable: boolean;
 
   constructor(code: Code, details: ErrorDetails<Code>, options?: ErrorOptions) {
-    super(renderMessage(ERRORS[code].message, details), options);
+    super(renderMessage(errors[code].message, details), options);
     this.code = code;
-    this.status = ERRORS[code].status;
-    this.retryable = ERRORS[code].retryable;
+    this.status = errors[code].status;
+    this.retryable = errors[code].retryable;
   }
 }
 
 /** All codes, for the documentation and for the test that ties it to the table. */
 export function listErrorCodes(): readonly ErrorCode[] {
-  return Object.keys(ERRORS) as ErrorCode[];
+  return Object.keys(errors) as ErrorCode[];
 }
 
 function renderMessage(template: string, details: Readonly<Record<string, string | number>>): string {

@@ -12,7 +12,7 @@ import { migrate } from '#src/store/migrations.js';
 import { snapshots } from './query-snapshots.js';
 import { type EngineFixture, fetchLines, insertSpans, startEngineFixture, traceIdOf } from './store-fixture.js';
 
-const NOW_MS = 1_700_000_000_000;
+const nowMs = 1_700_000_000_000;
 
 let fixture: EngineFixture;
 
@@ -37,7 +37,7 @@ before(async () => {
       span: 1,
       ...front,
       name: 'GET /',
-      startMs: NOW_MS - 5000,
+      startMs: nowMs - 5000,
       durationNs: 100e6,
       strings: "map('key', 'span', 'text', '5')",
     },
@@ -47,7 +47,7 @@ before(async () => {
       parent: 1,
       ...back,
       name: 'query',
-      startMs: NOW_MS - 5001,
+      startMs: nowMs - 5001,
       durationNs: 2e6,
       isError: true,
       ints: "map('rows', 5, 'low', -9223372036854775808)",
@@ -58,7 +58,7 @@ before(async () => {
       parent: 1,
       ...back,
       name: 'query',
-      startMs: NOW_MS - 4990,
+      startMs: nowMs - 4990,
       durationNs: 200e6,
       doubles: "map('rows', 5)",
     },
@@ -69,7 +69,7 @@ before(async () => {
       parent: 4,
       ...back,
       name: 'late',
-      startMs: NOW_MS - 900,
+      startMs: nowMs - 900,
       durationNs: 1,
       bools: "map('hit', true)",
     },
@@ -79,12 +79,12 @@ before(async () => {
       parent: 5,
       ...front,
       name: 'later',
-      startMs: NOW_MS - 800,
+      startMs: nowMs - 800,
       durationNs: 1,
       others: "map('key', 'a list')",
     },
     // Trace 3: over an hour old, ends of the window included.
-    { trace: 3, span: 7, ...front, name: 'GET /', startMs: NOW_MS - 3_600_001, durationNs: 1 },
+    { trace: 3, span: 7, ...front, name: 'GET /', startMs: nowMs - 3_600_001, durationNs: 1 },
   ]);
 });
 
@@ -94,7 +94,7 @@ after(async () => {
 
 /** The numbers of the traces that are found, and how many matched. */
 async function find(raw: RawParameters): Promise<string> {
-  const { traces, matched } = await searchTraces(fixture.client, parseSearch(raw, NOW_MS));
+  const { traces, matched } = await searchTraces(fixture.client, parseSearch(raw, nowMs));
   return `${traces.map(({ traceId }) => Number.parseInt(traceId, 16)).join(' ')} of ${matched}`;
 }
 
@@ -108,17 +108,17 @@ describe('services and operations', () => {
 
 describe('search', () => {
   test('summaries count the whole trace, not only the spans that matched', async () => {
-    const response = await searchTraces(fixture.client, parseSearch({ operation: 'GET /' }, NOW_MS));
+    const response = await searchTraces(fixture.client, parseSearch({ operation: 'GET /' }, nowMs));
     assert.deepEqual(response, {
       matched: 1,
-      start: NOW_MS - 3_600_000,
-      end: NOW_MS,
+      start: nowMs - 3_600_000,
+      end: nowMs,
       traces: [
         {
           traceId: traceIdOf(1),
           rootService: 'front',
           rootName: 'GET /',
-          startNs: `${NOW_MS - 5001}000000`,
+          startNs: `${nowMs - 5001}000000`,
           durationNs: 211e6,
           spanCount: 3,
           errorCount: 1,
@@ -132,7 +132,7 @@ describe('search', () => {
   });
 
   test('where the root is missing, the earliest span stands for it', async () => {
-    const { traces } = await searchTraces(fixture.client, parseSearch({ operation: 'later' }, NOW_MS));
+    const { traces } = await searchTraces(fixture.client, parseSearch({ operation: 'later' }, nowMs));
     assert.equal(traces[0]?.rootService, 'back');
     assert.equal(traces[0]?.rootName, 'late');
   });
@@ -150,7 +150,7 @@ describe('search', () => {
   });
 
   test('the window holds its ends and nothing beyond', async () => {
-    const at = NOW_MS - 3_600_001;
+    const at = nowMs - 3_600_001;
     assert.equal(await find({ start: String(at), end: String(at) }), '3 of 1');
     assert.equal(await find({ start: String(at + 1), end: String(at + 1) }), ' of 0');
     assert.equal(await find({ start: String(at) }), '2 1 3 of 3');
@@ -212,7 +212,7 @@ describe('the parameters of a search', () => {
   ];
   for (const [raw, message] of refused) {
     test(`${JSON.stringify(raw).slice(0, 60)} is refused with what is allowed`, () => {
-      assert.throws(() => parseSearch(raw, NOW_MS), { name: 'ClewError', status: 400, message });
+      assert.throws(() => parseSearch(raw, nowMs), { name: 'ClewError', status: 400, message });
     });
   }
 
@@ -223,10 +223,10 @@ describe('the parameters of a search', () => {
       end: '9000000000000',
       attribute: Array.from({ length: 20 }, () => 'a=b=c'),
     };
-    const search = parseSearch(raw, NOW_MS);
+    const search = parseSearch(raw, nowMs);
     assert.equal(search.limit, 1000);
     assert.deepEqual(search.attributes[19], { key: 'a', value: 'b=c' });
-    assert.equal(parseSearch({ limit: '1' }, NOW_MS).limit, 1);
+    assert.equal(parseSearch({ limit: '1' }, nowMs).limit, 1);
   });
 
   test('an end of the year 2255 is one that the engine can compare with', async () => {
@@ -319,7 +319,7 @@ describe('a trace by its id', () => {
 describe('every statement', () => {
   const search = parseSearch(
     { service: 's', operation: 'o', attribute: ['a=1', 'b=true'], minDuration: '1us', maxDuration: '1s' },
-    NOW_MS,
+    nowMs,
   );
   const all: Record<string, Statement> = {
     services: buildServicesStatement(),
@@ -343,8 +343,8 @@ describe('every statement', () => {
 
   test('binds its values and never contains them', () => {
     assert.deepEqual(all.match!.params, {
-      start: NOW_MS - 3_600_000,
-      end: NOW_MS,
+      start: nowMs - 3_600_000,
+      end: nowMs,
       service: 's',
       operation: 'o',
       minDuration: 1000,

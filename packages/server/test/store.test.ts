@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { SPAN_COLUMNS } from '#src/query/trace.js';
+import { spanColumns } from '#src/query/trace.js';
 import { insertBlock } from '#src/store/insert.js';
 import { migrate, readMigrations } from '#src/store/migrations.js';
 import { type EngineFixture, fetchLines, startEngineFixture } from './store-fixture.js';
@@ -60,7 +60,7 @@ describe('migrations', () => {
       fixture.client,
       "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'spans' ORDER BY position",
     );
-    assert.deepEqual(columns, SPAN_COLUMNS);
+    assert.deepEqual(columns, spanColumns);
   });
 });
 

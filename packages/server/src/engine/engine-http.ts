@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EngineProcessOptions } from './engine-options.ts';
-import { createException, type EngineException, EXCEPTION, readException } from './exception.ts';
+import { createException, type EngineException, exceptions, readException } from './exception.ts';
 import { InsertTooLargeError, withInsertFile } from './insert-file.ts';
 import { LaneFullError, type Lease, type SessionPool } from './session-pool.ts';
 import {
@@ -15,16 +15,16 @@ import {
 import { classifyStatement, type Statement } from './statement.ts';
 
 /** The text of a statement, its parameters not counted. */
-const MAX_STATEMENT_BYTES = 1024 * 1024;
+const maxStatementBytes = 1024 * 1024;
 
 /** What a slow reader may leave unread before the statement waits for it; a session should not wait for a browser. */
-const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+const maxUnreadBytes = 64 * 1024 * 1024;
 
 /** How long a statement waits for a reader that has left more than that unread. */
-const MAX_READER_STALL_MS = 30_000;
+const maxReaderStallMs = 30_000;
 
 /** URL parameters that are neither settings nor `param_*`. Those with `false` would change the answer and are refused. */
-const CONTROL_PARAMS: ReadonlyMap<string, boolean> = new Map([
+const controlParams: ReadonlyMap<string, boolean> = new Map([
   ['query', true],
   ['query_id', true],
   ['database', true],
@@ -97,8 +97,8 @@ async function readRequest(url: URL, req: IncomingMessage, res: ServerResponse):
   const settings = new Map<string, string>();
   const params = new Map<string, string>();
   for (const [name, value] of url.searchParams) {
-    if (CONTROL_PARAMS.get(name) === false) throw new RequestFault(`The URL parameter ${name} is not supported.`);
-    if (CONTROL_PARAMS.has(name)) continue;
+    if (controlParams.get(name) === false) throw new RequestFault(`The URL parameter ${name} is not supported.`);
+    if (controlParams.has(name)) continue;
     if (name.startsWith('param_')) params.set(name.slice('param_'.length), value);
     else settings.set(name, value);
   }
@@ -123,8 +123,8 @@ async function readText(req: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of req.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
-    if (bytes > MAX_STATEMENT_BYTES) {
-      throw new InsertTooLargeError(`The statement is longer than ${MAX_STATEMENT_BYTES} bytes.`);
+    if (bytes > maxStatementBytes) {
+      throw new InsertTooLargeError(`The statement is longer than ${maxStatementBytes} bytes.`);
     }
     chunks.push(chunk);
   }
@@ -193,16 +193,16 @@ function inSession(
 }
 
 async function waitForReader(res: ServerResponse): Promise<void> {
-  if (res.writableLength < MAX_UNREAD_BYTES) return;
-  await once(res, 'drain', { signal: AbortSignal.timeout(MAX_READER_STALL_MS) });
+  if (res.writableLength < maxUnreadBytes) return;
+  await once(res, 'drain', { signal: AbortSignal.timeout(maxReaderStallMs) });
 }
 
 function explainFailure(error: unknown): EngineException {
-  if (error instanceof LaneFullError) return createException(EXCEPTION.TOO_MANY_SIMULTANEOUS_QUERIES, error.message);
-  if (error instanceof InsertTooLargeError) return createException(EXCEPTION.TOO_MANY_BYTES, error.message);
-  if (error instanceof MissingParamError) return createException(EXCEPTION.UNKNOWN_QUERY_PARAMETER, error.message);
+  if (error instanceof LaneFullError) return createException(exceptions.TOO_MANY_SIMULTANEOUS_QUERIES, error.message);
+  if (error instanceof InsertTooLargeError) return createException(exceptions.TOO_MANY_BYTES, error.message);
+  if (error instanceof MissingParamError) return createException(exceptions.UNKNOWN_QUERY_PARAMETER, error.message);
   if (error instanceof RequestFault || error instanceof SettingNameError) {
-    return createException(EXCEPTION.BAD_ARGUMENTS, error.message);
+    return createException(exceptions.BAD_ARGUMENTS, error.message);
   }
   return readException(error);
 }

@@ -23,7 +23,7 @@ export type EngineMessage =
   /** The process ends after this one. */
   | { readonly type: 'failed'; readonly reason: string };
 
-export const ENGINE_DEFAULTS: Omit<EngineProcessOptions, 'dataDir' | 'socketPath'> = {
+export const engineDefaults: Omit<EngineProcessOptions, 'dataDir' | 'socketPath'> = {
   // One insert, and two queries of which one is slow, go on side by side; more only share the same cores.
   sessions: 3,
   maxQueued: 64,

@@ -14,7 +14,7 @@ import { SessionPool } from './session-pool.ts';
 import { quoteText } from './session-settings.ts';
 
 /** Running statements get this long to end when the process is asked to stop. */
-const DRAIN_MS = 8_000;
+const drainMs = 8_000;
 
 const options = JSON.parse(process.argv[2] ?? '') as EngineProcessOptions;
 
@@ -56,7 +56,7 @@ function dieNow(): void {
 }
 
 async function stop(server: Server, pool: SessionPool): Promise<void> {
-  setTimeout(dieNow, DRAIN_MS).unref();
+  setTimeout(dieNow, drainMs).unref();
   server.close();
   server.closeIdleConnections();
   await pool.drain();

@@ -7,22 +7,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { ENGINE_DEFAULTS, type EngineMessage, type EngineProcessOptions } from './engine-options.ts';
+import { type EngineMessage, type EngineProcessOptions, engineDefaults } from './engine-options.ts';
 import { chooseSocketPath } from './socket-path.ts';
 
 /** A process that was killed a moment ago may still hold the lock; a server that runs holds it for longer than this. */
-const LOCK_WAIT_MS = 5_000;
-const LOCK_RETRY_MS = 250;
+const lockWaitMs = 5_000;
+const lockRetryMs = 250;
 
 /** The wait before a restart doubles from the first to the second, and starts anew after a run as long as the third. */
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 10_000;
-const HEALTHY_RUN_MS = 60_000;
+const firstBackoffMs = 100;
+const maxBackoffMs = 10_000;
+const healthyRunMs = 60_000;
 
 /** The process drains for 8 s when it is asked to stop. */
-const STOP_WAIT_MS = 10_000;
+const stopWaitMs = 10_000;
 
-const LOCKED = /Cannot lock file/;
+const lockedMessage = /Cannot lock file/;
 
 export interface EngineOptions extends Partial<Omit<EngineProcessOptions, 'dataDir' | 'socketPath'>> {
   /** The server's data directory; the engine's own is `engine` in it. */
@@ -58,7 +58,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     throw new ClewError('CLEW_DATA_DIR_UNUSABLE', { dataDir: root, reason }, { cause: error });
   }
   const processOptions: EngineProcessOptions = {
-    ...ENGINE_DEFAULTS,
+    ...engineDefaults,
     ...limits,
     dataDir: join(root, 'engine'),
     socketPath: chooseSocketPath(root),
@@ -102,7 +102,7 @@ class SupervisedEngine implements Engine {
   }
 
   async startFirst(root: string): Promise<void> {
-    const deadline = Date.now() + LOCK_WAIT_MS;
+    const deadline = Date.now() + lockWaitMs;
     for (;;) {
       const failure = await this.#launch();
       if (failure === undefined) break;
@@ -110,7 +110,7 @@ class SupervisedEngine implements Engine {
         throw new ClewError('CLEW_ENGINE_START_FAILED', { dataDir: root, reason: failure.reason });
       }
       if (Date.now() > deadline) throw new ClewError('CLEW_DATA_DIR_LOCKED', { dataDir: root });
-      await sleep(LOCK_RETRY_MS);
+      await sleep(lockRetryMs);
     }
     this.#supervision = this.#supervise();
   }
@@ -121,7 +121,7 @@ class SupervisedEngine implements Engine {
     if (child !== undefined && isAlive(child)) {
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
-      const killer = setTimeout(() => child.kill('SIGKILL'), STOP_WAIT_MS);
+      const killer = setTimeout(() => child.kill('SIGKILL'), stopWaitMs);
       await exited;
       clearTimeout(killer);
     }
@@ -134,7 +134,7 @@ class SupervisedEngine implements Engine {
   /** Waits for the end of the process and starts the next one, until {@link stop}. */
   async #supervise(): Promise<void> {
     const { signal } = this.#stopping;
-    let backoffMs = FIRST_BACKOFF_MS;
+    let backoffMs = firstBackoffMs;
     while (!signal.aborted) {
       const startedAt = Date.now();
       const child = this.#child!;
@@ -144,12 +144,12 @@ class SupervisedEngine implements Engine {
         this.#isReady = false;
         this.#ready = createReadiness();
       }
-      if (Date.now() - startedAt > HEALTHY_RUN_MS) backoffMs = FIRST_BACKOFF_MS;
+      if (Date.now() - startedAt > healthyRunMs) backoffMs = firstBackoffMs;
       const { exitCode, signalCode, pid } = child;
       this.#log.error({ pid, exitCode, signal: signalCode, backoffMs }, 'The engine died; it is started again');
       await sleep(backoffMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
-      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
       const failure = await this.#launch();
       if (failure !== undefined) this.#log.error({ reason: failure.reason }, 'The engine did not start');
     }
@@ -190,7 +190,7 @@ class SupervisedEngine implements Engine {
     // The engine writes its reason to standard error and throws without it.
     await closed;
     const reason = [message.reason, ...said].join(' | ');
-    return { reason, locked: LOCKED.test(reason) };
+    return { reason, locked: lockedMessage.test(reason) };
   }
 }
 

@@ -7,7 +7,7 @@ export interface EngineException {
 }
 
 /** Numbers of ClickHouse's own that this process reports by itself. */
-export const EXCEPTION = {
+export const exceptions = {
   BAD_ARGUMENTS: { code: 36, name: 'BAD_ARGUMENTS', status: 400 },
   UNKNOWN_QUERY_PARAMETER: { code: 456, name: 'UNKNOWN_QUERY_PARAMETER', status: 400 },
   TOO_MANY_SIMULTANEOUS_QUERIES: { code: 202, name: 'TOO_MANY_SIMULTANEOUS_QUERIES', status: 503 },
@@ -15,7 +15,7 @@ export const EXCEPTION = {
   ABORTED: { code: 236, name: 'ABORTED', status: 503 },
 } as const;
 
-const STATUS_BY_CODE: ReadonlyMap<number, number> = new Map([
+const statusByCode: ReadonlyMap<number, number> = new Map([
   [27, 400], // CANNOT_PARSE_INPUT_ASSERTION_FAILED
   [36, 400], // BAD_ARGUMENTS
   [41, 400], // CANNOT_PARSE_DATETIME
@@ -32,7 +32,7 @@ const STATUS_BY_CODE: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** Builds an exception of this process. */
-export function createException(kind: (typeof EXCEPTION)[keyof typeof EXCEPTION], message: string): EngineException {
+export function createException(kind: (typeof exceptions)[keyof typeof exceptions], message: string): EngineException {
   return { code: kind.code, status: kind.status, text: `Code: ${kind.code}. DB::Exception: ${message} (${kind.name})` };
 }
 
@@ -41,5 +41,5 @@ export function readException(error: unknown): EngineException {
   const message = error instanceof Error ? error.message : String(error);
   const code = Number(/Code: (\d+)\./.exec(message)?.[1] ?? 1001);
   const text = message.startsWith('Code: ') ? message : `Code: ${code}. DB::Exception: ${message} (STD_EXCEPTION)`;
-  return { code, status: STATUS_BY_CODE.get(code) ?? 500, text };
+  return { code, status: statusByCode.get(code) ?? 500, text };
 }

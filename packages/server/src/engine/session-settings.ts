@@ -18,7 +18,7 @@ export class MissingParamError extends Error {
   override readonly name = 'MissingParamError';
 }
 
-const NAME = /^[A-Za-z_]\w*$/;
+const namePattern = /^[A-Za-z_]\w*$/;
 
 /** Parameters that were once set in a session. The engine cannot unset them, so they must be kept from later statements. */
 const staleParams = new WeakMap<Session, Set<string>>();
@@ -70,6 +70,7 @@ function renderBase(value: string | undefined): string {
 }
 
 function checkName(name: string): string {
-  if (!NAME.test(name)) throw new SettingNameError(`${JSON.stringify(name)} is not a name of a setting or parameter.`);
+  if (!namePattern.test(name))
+    throw new SettingNameError(`${JSON.stringify(name)} is not a name of a setting or parameter.`);
   return name;
 }

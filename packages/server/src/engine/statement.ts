@@ -1,5 +1,5 @@
 /** Formats whose pieces, one after another, are a valid whole: these can be sent while the statement still runs. */
-const STREAMABLE = new Set([
+const streamableFormats = new Set([
   'Native',
   'RowBinary',
   'JSONEachRow',
@@ -11,7 +11,7 @@ const STREAMABLE = new Set([
 ]);
 
 /** ClickHouse's HTTP interface answers in this format when a statement names none. */
-const DEFAULT_FORMAT = 'TabSeparated';
+const defaultFormat = 'TabSeparated';
 
 export type Statement =
   /** `INSERT INTO … FORMAT X`: the data comes in the request. */
@@ -26,9 +26,9 @@ export function classifyStatement(sql: string): Statement {
   if (insert !== null && !/\bSELECT\b/i.test(insert[1]!)) {
     return { kind: 'insert-data', target: insert[1]!, format: insert[2]! };
   }
-  const format = /\bFORMAT\s+(\w+)$/i.exec(text)?.[1] ?? DEFAULT_FORMAT;
+  const format = /\bFORMAT\s+(\w+)$/i.exec(text)?.[1] ?? defaultFormat;
   if (/^\s*\(*\s*(SELECT|WITH)\b/i.test(text)) {
-    return { kind: 'select', sql: text, format, streamable: STREAMABLE.has(format) };
+    return { kind: 'select', sql: text, format, streamable: streamableFormats.has(format) };
   }
   return { kind: 'other', sql: text, format };
 }

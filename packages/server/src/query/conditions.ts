@@ -2,10 +2,10 @@ import type { AttributeCondition, Search } from './search-request.ts';
 import type { Statement } from './statement.ts';
 
 /** The columns `attr_…`, one a type. */
-const ATTRIBUTE_COLUMNS = ['string', 'int', 'double', 'bool', 'other'] as const;
+const attributeColumns = ['string', 'int', 'double', 'bool', 'other'] as const;
 
-const INT64_MIN = -(2n ** 63n);
-const INT64_MAX = 2n ** 63n - 1n;
+const int64Min = -(2n ** 63n);
+const int64Max = 2n ** 63n - 1n;
 
 /**
  * Asks which attribute conditions hold for any resource at all: one row, `holds`, with a 1 or 0 for each condition. Most
@@ -72,7 +72,7 @@ function buildMatch(
 
 /** Where a span has no attribute of the key, that of its resource decides. */
 function extendToResource(match: string, index: number): string {
-  const absent = ATTRIBUTE_COLUMNS.map((column) => `NOT mapContains(attr_${column}, {key${index}:String})`);
+  const absent = attributeColumns.map((column) => `NOT mapContains(attr_${column}, {key${index}:String})`);
   return `(${match}
     OR (resource_hash IN (SELECT resource_hash FROM resources WHERE ${match})
       AND ${absent.join(' AND ')}))`;
@@ -80,7 +80,7 @@ function extendToResource(match: string, index: number): string {
 
 interface Operand {
   /** Of the column `attr_…` that holds attributes of this type. */
-  readonly column: (typeof ATTRIBUTE_COLUMNS)[number];
+  readonly column: (typeof attributeColumns)[number];
   readonly type: 'String' | 'Int64' | 'Float64' | 'Bool';
   readonly operand: string;
 }
@@ -88,7 +88,7 @@ interface Operand {
 /** What the text can mean: always a string, and each other type that it is a value of. */
 function readOperands(text: string): readonly Operand[] {
   const operands: Operand[] = [{ column: 'string', type: 'String', operand: text }];
-  if (/^(0|-?[1-9]\d*)$/.test(text) && BigInt(text) >= INT64_MIN && BigInt(text) <= INT64_MAX) {
+  if (/^(0|-?[1-9]\d*)$/.test(text) && BigInt(text) >= int64Min && BigInt(text) <= int64Max) {
     operands.push({ column: 'int', type: 'Int64', operand: text });
   }
   if (/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text))) {

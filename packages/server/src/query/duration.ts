@@ -1,5 +1,5 @@
 /** Nanoseconds in a unit. */
-const UNITS: Readonly<Record<string, number>> = {
+const units: Readonly<Record<string, number>> = {
   ns: 1,
   us: 1e3,
   µs: 1e3,
@@ -11,15 +11,15 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** How a duration is written, for messages. */
-export const DURATION_SYNTAX = 'a duration such as 1.5s, 200ms, 300us or 7ns, up to 2500h';
+export const durationSyntax = 'a duration such as 1.5s, 200ms, 300us or 7ns, up to 2500h';
 
 /** Beyond this, nanoseconds are no longer exact in a number. */
-const MAX_NS = 2500 * 3600e9;
+const maxNs = 2500 * 3600e9;
 
 /** Reads `1.5s`, `200ms`, `300us`, `7ns`, `2m` or `1h`; answers whole nanoseconds, or undefined when it is none of these. */
 export function parseDurationNs(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)$/.exec(text);
   if (match === null) return undefined;
-  const durationNs = Math.round(Number(match[1]) * UNITS[match[2]!]!);
-  return durationNs <= MAX_NS ? durationNs : undefined;
+  const durationNs = Math.round(Number(match[1]) * units[match[2]!]!);
+  return durationNs <= maxNs ? durationNs : undefined;
 }

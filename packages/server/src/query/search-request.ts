@@ -1,15 +1,15 @@
-import { DURATION_SYNTAX, parseDurationNs } from './duration.ts';
+import { durationSyntax, parseDurationNs } from './duration.ts';
 import { type RawParameters, readAll, readInteger, readOne, refuse, refuseUnknown } from './parameters.ts';
 
-const HOUR_MS = 3_600_000;
-const DEFAULT_LIMIT = 20;
-const MAX_LIMIT = 1000;
-const MAX_ATTRIBUTES = 20;
+const hourMs = 3_600_000;
+const defaultLimit = 20;
+const maxLimit = 1000;
+const maxAttributes = 20;
 
 /** The engine's times end in the year 2262. */
-const MAX_TIME_MS = 9_000_000_000_000;
+const maxTimeMs = 9_000_000_000_000;
 
-const KNOWN = ['service', 'operation', 'attribute', 'minDuration', 'maxDuration', 'start', 'end', 'limit'] as const;
+const known = ['service', 'operation', 'attribute', 'minDuration', 'maxDuration', 'start', 'end', 'limit'] as const;
 
 export interface AttributeCondition {
   readonly key: string;
@@ -35,9 +35,9 @@ export interface Search {
  * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN
  */
 export function parseSearch(raw: RawParameters, nowMs: number): Search {
-  refuseUnknown(raw, KNOWN);
-  const endMs = readInteger(raw, 'end', 0, MAX_TIME_MS) ?? nowMs;
-  const startMs = readInteger(raw, 'start', 0, MAX_TIME_MS) ?? Math.max(0, endMs - HOUR_MS);
+  refuseUnknown(raw, known);
+  const endMs = readInteger(raw, 'end', 0, maxTimeMs) ?? nowMs;
+  const startMs = readInteger(raw, 'start', 0, maxTimeMs) ?? Math.max(0, endMs - hourMs);
   if (startMs > endMs) refuse('start', startMs, `at most the end, ${endMs}`);
   const minDurationNs = readDuration(raw, 'minDuration');
   const maxDurationNs = readDuration(raw, 'maxDuration');
@@ -52,20 +52,20 @@ export function parseSearch(raw: RawParameters, nowMs: number): Search {
     maxDurationNs,
     startMs,
     endMs,
-    limit: readInteger(raw, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+    limit: readInteger(raw, 'limit', 1, maxLimit) ?? defaultLimit,
   };
 }
 
 function readDuration(raw: RawParameters, name: string): number | undefined {
   const text = readOne(raw, name);
   if (text === undefined) return undefined;
-  return parseDurationNs(text) ?? refuse(name, text, DURATION_SYNTAX);
+  return parseDurationNs(text) ?? refuse(name, text, durationSyntax);
 }
 
 function readAttributes(raw: RawParameters): readonly AttributeCondition[] {
   const conditions = readAll(raw, 'attribute').filter((text) => text !== '');
-  if (conditions.length > MAX_ATTRIBUTES) {
-    refuse('attribute', `${conditions.length} conditions`, `given at most ${MAX_ATTRIBUTES} times`);
+  if (conditions.length > maxAttributes) {
+    refuse('attribute', `${conditions.length} conditions`, `given at most ${maxAttributes} times`);
   }
   return conditions.map((text) => {
     // Keys of the semantic conventions have no equals sign; values may.

@@ -8,7 +8,7 @@ import { fetchRows, type Statement } from './statement.ts';
  * With these, a look-up by trace id goes through the projection `by_trace` however small the table is; by default the
  * engine reads tables below a million rows from end to end.
  */
-export const USE_TRACE_PROJECTION: Readonly<Record<string, number>> = {
+export const useTraceProjection: Readonly<Record<string, number>> = {
   optimize_use_projection_filtering: 1,
   min_table_rows_to_use_projection_index: 0,
 };
@@ -42,7 +42,7 @@ FROM spans
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))
 GROUP BY trace_id`,
     params: { traceIds },
-    settings: USE_TRACE_PROJECTION,
+    settings: useTraceProjection,
   };
 }
 

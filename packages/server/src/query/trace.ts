@@ -3,11 +3,11 @@ import { ClewError } from '../errors.ts';
 import type { StoreClient } from '../store/client.ts';
 import { toStoreError } from '../store/store-error.ts';
 import { refuse } from './parameters.ts';
-import { USE_TRACE_PROJECTION } from './search.ts';
+import { useTraceProjection } from './search.ts';
 import { fetchRows, type Statement } from './statement.ts';
 
 /** The columns of `spans`, in the order of the schema. */
-export const SPAN_COLUMNS: readonly string[] = [
+export const spanColumns: readonly string[] = [
   'trace_id',
   'span_id',
   'parent_span_id',
@@ -51,14 +51,14 @@ export function buildResourcesStatement(traceId: string): Statement {
 FROM spans
 WHERE trace_id = toFixedString(unhex({traceId:String}), 16)`,
     params: { traceId },
-    settings: USE_TRACE_PROJECTION,
+    settings: useTraceProjection,
   };
 }
 
 /** All spans of a trace, ordered by start, each with the attributes of its resource. */
 export function buildTraceStatement(traceId: string, resourceHashes: readonly bigint[]): Statement {
   return {
-    sql: `SELECT ${SPAN_COLUMNS.map((column) => `spans.${column} AS ${column}`).join(', ')},
+    sql: `SELECT ${spanColumns.map((column) => `spans.${column} AS ${column}`).join(', ')},
   toLowCardinality(owners.attributes) AS resource_attributes
 FROM spans
 LEFT ANY JOIN (
@@ -67,12 +67,12 @@ LEFT ANY JOIN (
 WHERE spans.trace_id = toFixedString(unhex({traceId:String}), 16)
 ORDER BY spans.start, spans.span_id`,
     params: { traceId, resourceHashes },
-    settings: USE_TRACE_PROJECTION,
+    settings: useTraceProjection,
   };
 }
 
 /**
- * One trace as Native blocks: {@link SPAN_COLUMNS} and `resource_attributes`, a LowCardinality(String) with the bytes of
+ * One trace as Native blocks: {@link spanColumns} and `resource_attributes`, a LowCardinality(String) with the bytes of
  * the resource's KeyValueList. A failure after the first block destroys the stream with an error.
  * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_TRACE_NOT_FOUND; StoreError
  */

@@ -4,7 +4,7 @@ import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
 /** When a client may try again after a failure that passes by itself. */
-const RETRY_AFTER_S = 2;
+const retryAfterS = 2;
 
 /** Answers every error as an `ErrorResponse`; logs those that are the server's own. */
 export function answerErrors(app: FastifyInstance, log: Logger): void {
@@ -18,7 +18,7 @@ export function answerErrors(app: FastifyInstance, log: Logger): void {
 }
 
 export function sendError(reply: FastifyReply, error: ClewError): FastifyReply {
-  if (error.status === 503) reply.header('Retry-After', RETRY_AFTER_S);
+  if (error.status === 503) reply.header('Retry-After', retryAfterS);
   const body: ErrorResponse = { code: error.code, message: error.message };
   return reply.code(error.status).header('Cache-Control', 'no-store').type('application/json').send(body);
 }

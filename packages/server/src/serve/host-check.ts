@@ -1,9 +1,9 @@
 import { ClewError } from '../errors.ts';
 
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+const loopbackHosts = ['localhost', '127.0.0.1', '[::1]'];
 
 /** True for an address that only programs of the same machine reach. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
@@ -15,7 +15,7 @@ export function isLoopback(host: string): boolean {
  */
 export function checkHost(header: string | undefined, boundHost: string): void {
   if (!isLoopback(boundHost)) return;
-  const allowed = new Set([...LOOPBACK, boundHost.includes(':') ? `[${boundHost}]` : boundHost]);
+  const allowed = new Set([...loopbackHosts, boundHost.includes(':') ? `[${boundHost}]` : boundHost]);
   const name = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(header ?? '')?.[1]?.toLowerCase();
   if (name !== undefined && allowed.has(name)) return;
   throw new ClewError('CLEW_HOST_REFUSED', {

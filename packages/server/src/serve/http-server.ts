@@ -6,7 +6,7 @@ import { serveApi } from './api.ts';
 import { answerErrors, sendError } from './error-answer.ts';
 import { type ReadinessCheck, serveHealth } from './health.ts';
 import { checkHost } from './host-check.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
+import { securityHeaders } from './security-headers.ts';
 import { serveWebUi } from './web-ui.ts';
 
 export interface HttpServerOptions {
@@ -26,12 +26,12 @@ export function createHttpServer({ client, log, host, webRoot, checks }: HttpSer
     routerOptions: { maxParamLength: 256 },
     // An address that cannot be decoded gets neither hooks nor the error handler.
     frameworkErrors: (error, _request, reply) => {
-      reply.headers(SECURITY_HEADERS);
+      reply.headers(securityHeaders);
       sendError(reply, new ClewError('CLEW_REQUEST_INVALID', { reason: error.message }));
     },
   });
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(SECURITY_HEADERS);
+    reply.headers(securityHeaders);
     checkHost(request.headers.host, host);
   });
   answerErrors(app, log);

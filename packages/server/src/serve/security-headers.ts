@@ -1,5 +1,5 @@
 /** The page runs and loads what this server serves, and nothing else; no other page may frame it. */
-const CONTENT_SECURITY_POLICY = [
+const contentSecurityPolicy = [
   "default-src 'self'",
   "img-src 'self' data:",
   "object-src 'none'",
@@ -9,8 +9,8 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ');
 
 /** On every answer. */
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+export const securityHeaders: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': contentSecurityPolicy,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ClewError } from '../errors.ts';
 import { pathOf, sendError } from './error-answer.ts';
 
-const NOT_BUILT = `The web UI is not built.
+const notBuilt = `The web UI is not built.
 
 Run this in the root of the repository, then start the server again:
 
@@ -16,7 +16,7 @@ The API answers meanwhile, under /clew/v1/.
 `;
 
 /** The bundler puts a hash of their content into the names of these files. */
-const HASHED = /[\\/]assets[\\/]/;
+const hashed = /[\\/]assets[\\/]/;
 
 /** Where the built files of `@clew/web` are. */
 export function findWebRoot(): string {
@@ -34,7 +34,7 @@ export function serveWebUi(app: FastifyInstance, root: string): void {
       root,
       cacheControl: false,
       setHeaders: (response, path) => {
-        response.setHeader('Cache-Control', HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
+        response.setHeader('Cache-Control', hashed.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
       },
     });
   } else {
@@ -56,5 +56,5 @@ function wantsPage(request: FastifyRequest): boolean {
 }
 
 function answerNotBuilt(reply: FastifyReply): FastifyReply {
-  return reply.code(503).header('Cache-Control', 'no-store').type('text/plain; charset=utf-8').send(NOT_BUILT);
+  return reply.code(503).header('Cache-Control', 'no-store').type('text/plain; charset=utf-8').send(notBuilt);
 }

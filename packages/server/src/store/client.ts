@@ -2,10 +2,10 @@ import { Agent } from 'node:http';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 
 /** Longer than any statement may run, with its wait for a free session. */
-const REQUEST_TIMEOUT_MS = 120_000;
+const requestTimeoutMs = 120_000;
 
 /** A query for each of a few tabs, and the loader; the engine queues what it cannot run at once. */
-const MAX_CONNECTIONS = 32;
+const maxConnections = 32;
 
 /** Where the engine is: a unix socket of our own engine process, or the URL of a ClickHouse. */
 export type StoreAddress = { readonly socketPath: string } | { readonly clickhouseUrl: string };
@@ -16,8 +16,8 @@ export type StoreClient = ClickHouseClient;
 export function connectStore(address: StoreAddress): StoreClient {
   const common = {
     application: 'clew',
-    request_timeout: REQUEST_TIMEOUT_MS,
-    max_open_connections: MAX_CONNECTIONS,
+    request_timeout: requestTimeoutMs,
+    max_open_connections: maxConnections,
     // Failures are thrown, and logged by those who handle them.
     log: { level: ClickHouseLogLevel.OFF },
   };
@@ -33,6 +33,6 @@ export function connectStore(address: StoreAddress): StoreClient {
 /** An agent whose every connection goes to one unix socket. */
 class SocketAgent extends Agent {
   constructor(socketPath: string) {
-    super({ keepAlive: true, maxSockets: MAX_CONNECTIONS, socketPath } as ConstructorParameters<typeof Agent>[0]);
+    super({ keepAlive: true, maxSockets: maxConnections, socketPath } as ConstructorParameters<typeof Agent>[0]);
   }
 }

@@ -5,7 +5,7 @@ import { toStoreError } from './store-error.ts';
 export type StoreTable = 'spans' | 'resources';
 
 /** A merge may hold up an insert; the sender is the loader of the spool, which has time. */
-const MAX_INSERT_S = 110;
+const maxInsertS = 110;
 
 /**
  * Inserts one Native block, durable when this resolves. Harmless when repeated with the same token, also after a part of
@@ -26,7 +26,7 @@ export async function insertBlock(
         insert_deduplicate: 1,
         insert_deduplication_token: token,
         async_insert: 0,
-        max_execution_time: MAX_INSERT_S,
+        max_execution_time: maxInsertS,
         // A block may hold spans of any number of days (a partition each): clocks that are wrong must not stop ingest.
         max_partitions_per_insert_block: '0',
         // The cost of skip indexes moves to the merges.

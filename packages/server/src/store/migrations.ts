@@ -4,7 +4,7 @@ import type { StoreClient } from './client.ts';
 import { toStoreError } from './store-error.ts';
 
 /** The files are published as they are; from `dist/store` as from `src/store` they are here. */
-const MIGRATIONS = new URL('../../src/store/migrations/', import.meta.url);
+const migrationsDirectory = new URL('../../src/store/migrations/', import.meta.url);
 
 export interface Migration {
   /** The number that the file's name begins with. */
@@ -15,7 +15,7 @@ export interface Migration {
 }
 
 /** All migrations that this program knows, in order. */
-export function readMigrations(directory: URL = MIGRATIONS): readonly Migration[] {
+export function readMigrations(directory: URL = migrationsDirectory): readonly Migration[] {
   const files = readdirSync(directory)
     .filter((file) => /^\d{4}-[\w-]+\.sql$/.test(file))
     .sort();

@@ -14,7 +14,7 @@ export class StoreError<Code extends ErrorCode = ErrorCode> extends ClewError<Co
 }
 
 /** The statement or its data are at fault: it fails the same way each time. Whatever is not listed may pass later. */
-const REFUSALS: ReadonlySet<number> = new Set([
+const refusals: ReadonlySet<number> = new Set([
   6, // CANNOT_PARSE_TEXT
   8, // THERE_IS_NO_COLUMN
   10, // NOT_FOUND_COLUMN_IN_BLOCK
@@ -43,14 +43,14 @@ const REFUSALS: ReadonlySet<number> = new Set([
   636, // CANNOT_EXTRACT_TABLE_STRUCTURE
 ]);
 
-const LIMITS: ReadonlySet<number> = new Set([
+const limits: ReadonlySet<number> = new Set([
   158, // TOO_MANY_ROWS
   159, // TIMEOUT_EXCEEDED
   160, // TOO_SLOW
   241, // MEMORY_LIMIT_EXCEEDED
 ]);
 
-const TOO_MANY_SIMULTANEOUS_QUERIES = 202;
+const tooManySimultaneousQueries = 202;
 
 /** Turns what `@clickhouse/client` throws into a {@link StoreError}; leaves errors of our own as they are. */
 export function toStoreError(error: unknown): Error {
@@ -63,11 +63,11 @@ export function toStoreError(error: unknown): Error {
   const clickhouseCode = Number(error.code);
   const reason = `${error.message.trim()} (${error.type ?? 'code'} ${clickhouseCode}).`;
   const options = { cause: error };
-  if (clickhouseCode === TOO_MANY_SIMULTANEOUS_QUERIES) {
+  if (clickhouseCode === tooManySimultaneousQueries) {
     return new StoreError('CLEW_ENGINE_BUSY', { reason }, clickhouseCode, options);
   }
-  if (LIMITS.has(clickhouseCode))
+  if (limits.has(clickhouseCode))
     return new StoreError('CLEW_QUERY_TOO_EXPENSIVE', { reason }, clickhouseCode, options);
-  if (REFUSALS.has(clickhouseCode)) return new StoreError('CLEW_STORE_REFUSED', { reason }, clickhouseCode, options);
+  if (refusals.has(clickhouseCode)) return new StoreError('CLEW_STORE_REFUSED', { reason }, clickhouseCode, options);
   return new StoreError('CLEW_STORE_FAILED', { reason }, clickhouseCode, options);
 }

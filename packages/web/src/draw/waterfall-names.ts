@@ -1,4 +1,4 @@
-import { PARENT_MISSING } from '@clew/model';
+import { parentMissing } from '@clew/model';
 import { rowHeightPx } from '../layout/row-range.ts';
 import { fitText } from './fit-text.ts';
 import type { WaterfallScene } from './waterfall-scene.ts';
@@ -52,7 +52,7 @@ export function drawName(context: CanvasRenderingContext2D, scene: WaterfallScen
     drawMark(context, right - 7, middle, '!', colours.danger, colours.onDanger);
     right -= 20;
   }
-  if (tree.parentState[row] === PARENT_MISSING) {
+  if (tree.parentState[row] === parentMissing) {
     drawMark(context, right - 7, middle, '?', colours.muted, colours.surface);
     right -= 20;
   }

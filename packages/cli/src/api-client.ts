@@ -1,0 +1,80 @@
+import type { ErrorResponse, SearchResponse } from '@clew/model';
+import { CliError } from './cli-error.ts';
+
+/** What the commands ask of a server: Clew's own HTTP API, see `api.ts` of `@clew/model`. */
+export interface ApiClient {
+  /** The page of the UI at a path such as `/trace/…`. */
+  uiLink(path: string): string;
+  /** @param path As {@link searchPath} gives it. */
+  search(path: string): Promise<SearchResponse>;
+  /**
+   * The Native blocks of a trace.
+   *
+   * @param path As {@link tracePath} gives it.
+   */
+  trace(path: string): Promise<Uint8Array>;
+}
+
+/** Long enough for a search over all that is stored, short enough that a hung server is noticed. */
+const requestTimeoutMs = 30_000;
+
+/**
+ * @param serverUrl Address of the UI and API, such as `http://localhost:16686`.
+ * @throws {CliError} When it is no http or https URL.
+ */
+export function connect(serverUrl: string): ApiClient {
+  const base = parseServerUrl(serverUrl);
+  // A path under the server's own: a server behind a proxy may live at https://example.org/clew/.
+  const resolve = (path: string) => new URL(path.replace(/^\//, ''), base);
+  return {
+    uiLink: (path) => resolve(path).href,
+    search: async (path) => (await (await request(resolve(path), serverUrl)).json()) as SearchResponse,
+    trace: async (path) => new Uint8Array(await (await request(resolve(path), serverUrl)).arrayBuffer()),
+  };
+}
+
+function parseServerUrl(serverUrl: string): URL {
+  if (!/^https?:\/\//.test(serverUrl) || !URL.canParse(serverUrl)) {
+    throw new CliError(`"${serverUrl}" is no address of a server: give one such as --server http://localhost:16686`);
+  }
+  const url = new URL(serverUrl);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+/** @throws {CliError} When no server answers, or it answers with an error. */
+async function request(url: URL, serverUrl: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { signal: AbortSignal.timeout(requestTimeoutMs) });
+  } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError') {
+      throw new CliError(
+        `${serverUrl} did not answer within ${requestTimeoutMs / 1000} s: ask for a shorter time range`,
+      );
+    }
+    const cause = error instanceof Error && error.cause instanceof Error ? describeCause(error.cause) : String(error);
+    throw new CliError(
+      `no Clew server answers at ${serverUrl} (${cause}): start one with "clew serve", or name another with --server or CLEW_URL`,
+    );
+  }
+  if (response.ok) return response;
+  throw new CliError(await readErrorMessage(response, serverUrl));
+}
+
+/** Connecting to a name with several addresses fails with one error an address and no message of its own. */
+function describeCause(cause: Error): string {
+  const code = 'code' in cause ? String(cause.code) : '';
+  return cause.message || code || cause.name;
+}
+
+async function readErrorMessage(response: Response, serverUrl: string): Promise<string> {
+  const body = await response.text();
+  try {
+    const { code, message } = JSON.parse(body) as Partial<ErrorResponse>;
+    if (code !== undefined && message !== undefined) return `${message} (${code})`;
+  } catch {
+    // Not an answer of Clew's API: said below.
+  }
+  return `${serverUrl} answered ${response.status} ${response.statusText}, which Clew does not: is it another server?`;
+}

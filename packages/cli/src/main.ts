@@ -1,0 +1,16 @@
+import { CliError } from './cli-error.ts';
+import { createProgram } from './program.ts';
+
+// `clew search | head` closes the pipe early: nothing is left to print, and that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  if (!(error instanceof CliError)) throw error;
+  process.stderr.write(`clew: ${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseSince, parseTime } from './time-range.ts';
+
+const traceIdPattern = /^[0-9a-f]{32}$/;
+
+/**
+ * The command line of `clew`. What a command does is loaded when it runs: `--help` and a search must not wait for the
+ * server's code.
+ */
+export function createProgram(): Command {
+  const program = new Command('clew')
+    .description('Distributed tracing for microservices: store, search and show traces.')
+    .version(readVersion(), '--version')
+    .showHelpAfterError('(add --help for the options)');
+  addServeCommand(program);
+  addTraceCommand(program);
+  addSearchCommand(program);
+  return program;
+}
+
+/**
+ * The flags are the server's settings by the same names; it checks their values, reads the variables named here when a
+ * flag is not given, and knows the defaults. They are written down once more so that `--help` need not load the server.
+ */
+function addServeCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('Run the server: takes spans over OTLP, keeps them, answers queries and shows the UI.')
+    .option('--data-dir <path>', 'where spans are kept (CLEW_DATA_DIR, default .clew)')
+    .option('--host <address>', 'address to bind to (CLEW_HOST, default 127.0.0.1: this machine only)')
+    .option('--http-port <port>', 'port of UI and API; 0 takes a free one (CLEW_HTTP_PORT, default 16686)')
+    .option('--otlp-http-port <port>', 'port of OTLP over HTTP; 0 takes a free one (CLEW_OTLP_HTTP_PORT, default 4318)')
+    .option('--clickhouse-url <url>', 'a ClickHouse to use instead of the embedded engine (CLEW_CLICKHOUSE_URL)')
+    .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (CLEW_LOG_LEVEL, default info)')
+    .option('--max-request-bytes <bytes>', 'largest body of a request (CLEW_MAX_REQUEST_BYTES, default 64 MiB)')
+    .option('--spool-max-bytes <bytes>', 'spans that may wait for the engine (CLEW_SPOOL_MAX_BYTES, default 1 GiB)')
+    .addHelpText('after', '\nExample:\n  $ clew serve --data-dir /var/lib/clew --host 0.0.0.0')
+    .action(async (options) => (await import('./serve.ts')).runServe(options));
+}
+
+function addTraceCommand(program: Command): void {
+  program
+    .command('trace')
+    .description('Show one trace as a waterfall: its tree, and where its time went.')
+    .argument('<id>', 'trace id, 32 hex digits', parseTraceId)
+    .addOption(serverOption())
+    .option('--limit <spans>', 'spans to show at most; 0 shows all', parseCount, 500)
+    .option('--json', 'print the trace as JSON, with every attribute')
+    .addHelpText('after', '\nExample:\n  $ clew trace 5b8aa5a2d2c872e8321cf37308d69df2')
+    .action(async (id, options) => (await import('./trace.ts')).runTrace(id, options));
+}
+
+function addSearchCommand(program: Command): void {
+  program
+    .command('search')
+    .description('List the newest traces with a span that meets all conditions.')
+    .option('--service <name>', 'service of the span')
+    .option('--operation <name>', 'name of the span')
+    .option('--attribute <key=value>', 'attribute of the span or its resource; repeatable', collectAttribute)
+    .option('--min-duration <duration>', 'shortest duration of the span, such as 200ms or 1.5s')
+    .option('--max-duration <duration>', 'longest duration of the span')
+    .addOption(
+      new Option('--since <time>', 'how far back, such as 15m, 1h or 7d (default: the last hour)')
+        .argParser(parseSince)
+        .conflicts('start'),
+    )
+    .option('--start <time>', 'from this time, such as 2026-11-23T05:44:01Z', parseTime)
+    .option('--end <time>', 'up to this time (default: now)', parseTime)
+    .option('--limit <traces>', 'traces to list at most (default: 20)', parseCount)
+    .addOption(serverOption())
+    .option('--json', "print the server's answer as JSON")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ clew search --service gateway --min-duration 500ms --since 15m
+  $ clew search --attribute http.response.status_code=500 --attribute user-id=42 --json`,
+    )
+    .action(async (options) => (await import('./search.ts')).runSearch(options));
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function serverOption(): Option {
+  return new Option('--server <url>', 'address of the Clew server').env('CLEW_URL').default('http://localhost:16686');
+}
+
+function parseTraceId(text: string): string {
+  const id = text.toLowerCase();
+  if (!traceIdPattern.test(id)) throw new InvalidArgumentError('Give 32 hex digits, as "clew search" lists them.');
+  return id;
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
+  return Number(text);
+}
+
+function collectAttribute(text: string, previous: readonly string[] = []): string[] {
+  if (text.indexOf('=') < 1) throw new InvalidArgumentError('Give key=value, such as http.response.status_code=500.');
+  return [...previous, text];
+}

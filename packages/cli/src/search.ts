@@ -1,0 +1,36 @@
+import { type SearchRequest, searchPath } from '@clew/model';
+import { connect } from './api-client.ts';
+import { searchPagePath } from './search-page.ts';
+import { renderSearch } from './search-table.ts';
+import { describeTerminal } from './terminal.ts';
+
+/** The options of `clew search`, as parsed. */
+export interface SearchOptions {
+  readonly server: string;
+  readonly service?: string;
+  readonly operation?: string;
+  readonly attribute?: readonly string[];
+  readonly minDuration?: string;
+  readonly maxDuration?: string;
+  /** Milliseconds back from now. */
+  readonly since?: number;
+  /** Unix milliseconds. */
+  readonly start?: number;
+  readonly end?: number;
+  readonly limit?: number;
+  readonly json?: boolean;
+}
+
+/** Prints the traces that match, the newest first, and the address of the same search in the UI. */
+export async function runSearch(options: SearchOptions): Promise<void> {
+  const { server, since, json, ...conditions } = options;
+  const request: SearchRequest = since === undefined ? conditions : { ...conditions, start: Date.now() - since };
+  const client = connect(server);
+  const response = await client.search(searchPath(request));
+  if (json) {
+    process.stdout.write(`${JSON.stringify(response, null, 2)}\n`);
+    return;
+  }
+  const lines = renderSearch(response, describeTerminal(process.stdout, process.env));
+  process.stdout.write(`${[...lines, client.uiLink(searchPagePath(request, response))].join('\n')}\n`);
+}

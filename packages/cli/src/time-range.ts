@@ -1,0 +1,32 @@
+import { InvalidArgumentError } from 'commander';
+
+const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/**
+ * A length of time back from now, as `90s`, `15m`, `1.5h`, `7d`.
+ *
+ * @returns Milliseconds.
+ * @throws {InvalidArgumentError} When it is anything else.
+ */
+export function parseSince(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text);
+  const factorMs = unitMs[match?.[2] ?? ''];
+  if (match === null || factorMs === undefined) {
+    throw new InvalidArgumentError('Give a number and a unit (s, m, h, d, w), such as 15m or 1h.');
+  }
+  return Math.round(Number(match[1]) * factorMs);
+}
+
+/**
+ * A point in time: ISO 8601 (`2026-11-23T05:44:01Z`; without a zone, local time), or Unix time in milliseconds.
+ *
+ * @returns Unix milliseconds.
+ * @throws {InvalidArgumentError} When it is anything else.
+ */
+export function parseTime(text: string): number {
+  const timeMs = /^\d{11,14}$/.test(text) ? Number(text) : /^\d{4}-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(timeMs)) {
+    throw new InvalidArgumentError('Give a time such as 2026-11-23T05:44:01Z, or Unix time in milliseconds.');
+  }
+  return timeMs;
+}

@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const clew = fileURLToPath(new URL('../bin/clew.js', import.meta.url));
+const dataDir = mkdtempSync(join(tmpdir(), 'clew-cli-'));
+after(() => rmSync(dataDir, { recursive: true, force: true }));
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command as a shell would, without a terminal. */
+function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [clew, ...args], { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+/** A server on free ports, by the command; the addresses are those that it prints. */
+async function serve(...args: readonly string[]) {
+  const child = spawn(
+    process.execPath,
+    [clew, 'serve', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDir, '--log-level', 'warn', ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let output = '';
+  const addresses = new Promise<readonly string[]>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        output += chunk;
+        const match = /UI and API\s+(\S+)[\s\S]+OTLP\/HTTP\s+(\S+)\n/.exec(output);
+        if (match !== null) resolve(match.slice(1));
+      });
+    }
+    child.once('exit', (code) => reject(new Error(`clew serve ended with exit code ${code}:\n${output}`)));
+  });
+  const [uiUrl = '', otlpUrl = ''] = await addresses;
+  return {
+    uiUrl,
+    otlpUrl,
+    /** Sends the signal and gives the exit code. */
+    async end(signal: NodeJS.Signals): Promise<number | null> {
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      return (await exited)[0] as number | null;
+    },
+  };
+}
+
+const traceId = '5b8aa5a2d2c872e8321cf37308d69df2';
+const startMs = Date.now();
+
+/** Two services, the second one failing, as an application's exporter sends them. */
+function exportBody(): string {
+  const at = (offsetMs: number) => `${startMs + offsetMs}000000`;
+  const attribute = (key: string, value: string) => ({ key, value: { stringValue: value } });
+  const resourceSpans = (service: string, span: object) => ({
+    resource: { attributes: [attribute('service.name', service)] },
+    scopeSpans: [{ spans: [{ traceId, ...span }] }],
+  });
+  return JSON.stringify({
+    resourceSpans: [
+      resourceSpans('gateway', {
+        spanId: '00000000000000aa',
+        name: 'GET /cart',
+        kind: 2,
+        startTimeUnixNano: at(0),
+        endTimeUnixNano: at(100),
+      }),
+      resourceSpans('orders', {
+        spanId: '00000000000000bb',
+        parentSpanId: '00000000000000aa',
+        name: 'select',
+        kind: 3,
+        startTimeUnixNano: at(20),
+        endTimeUnixNano: at(60),
+        attributes: [attribute('user-id', 'ada')],
+        status: { code: 2, message: 'timeout' },
+      }),
+    ],
+  });
+}
+
+describe('clew against a server', () => {
+  let server: Awaited<ReturnType<typeof serve>>;
+  before(async () => {
+    server = await serve();
+    const response = await fetch(new URL('/v1/traces', server.otlpUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: exportBody(),
+    });
+    assert.equal(response.status, 200, await response.text());
+    // Acknowledged is on disk; soon after it can be found.
+    while ((await run(['trace', traceId], { CLEW_URL: server.uiUrl })).code !== 0);
+  });
+  after(() => server?.end('SIGKILL'));
+
+  it('shows a trace as a waterfall with the address of its page, without colours into a pipe', async () => {
+    const { code, stdout, stderr } = await run(['trace', traceId.toUpperCase()], {
+      CLEW_URL: server.uiUrl,
+      COLUMNS: '80',
+    });
+    assert.equal(stderr, '');
+    assert.equal(code, 0);
+    const lines = stdout.split('\n');
+    assert.equal(
+      lines[0],
+      `Trace ${traceId}  100 ms · 2 spans · 2 services · 1 error · started ${new Date(startMs).toISOString()}`,
+    );
+    assert.deepEqual(lines.slice(3), [
+      'gateway GET /cart   ████████████████████████████████████      100 ms       60 ms',
+      '└─ ✗ orders select         ███████████████                     40 ms       40 ms',
+      '',
+      `${server.uiUrl}/trace/${traceId}`,
+      '',
+    ]);
+  });
+
+  it('prints the trace as JSON with the attributes', async () => {
+    const { stdout } = await run(['trace', traceId, '--json', '--server', server.uiUrl]);
+    const trace = JSON.parse(stdout) as { spans: { name: string; attributes: unknown[] }[] };
+    assert.deepEqual(
+      trace.spans.map(({ name }) => name),
+      ['GET /cart', 'select'],
+    );
+    assert.deepEqual(trace.spans[1]?.attributes, [{ key: 'user-id', value: { stringValue: 'ada' } }]);
+  });
+
+  it('finds the trace by each condition, and not by one that does not hold', async () => {
+    const find = async (...args: string[]): Promise<string[]> => {
+      const { code, stdout, stderr } = await run(['search', '--json', '--server', server.uiUrl, ...args]);
+      assert.equal(code, 0, stderr);
+      return (JSON.parse(stdout) as { traces: { traceId: string }[] }).traces.map((trace) => trace.traceId);
+    };
+    for (const [held, failing] of [
+      [[], ['--service', 'payments']],
+      [
+        ['--service', 'orders', '--operation', 'select'],
+        ['--service', 'gateway', '--operation', 'select'],
+      ],
+      [
+        ['--attribute', 'user-id=ada', '--attribute', 'service.name=orders'],
+        ['--attribute', 'user-id=ada', '--attribute', 'service.name=gateway'],
+      ],
+      [
+        ['--min-duration', '100ms'],
+        ['--min-duration', '101ms'],
+      ],
+      [
+        ['--max-duration', '40ms'],
+        ['--max-duration', '39ms'],
+      ],
+      [
+        ['--since', '5m'],
+        ['--start', String(startMs - 7_200_000), '--end', String(startMs - 3_600_000)],
+      ],
+    ] as const) {
+      assert.deepEqual(await find(...held), [traceId], held.join(' '));
+      assert.deepEqual(await find(...failing), [], failing.join(' '));
+    }
+  });
+
+  it('lists what it found, and says so when there is nothing', async () => {
+    const found = await run(['search', '--service', 'orders'], { CLEW_URL: server.uiUrl });
+    assert.match(found.stdout, new RegExp(`^TRACE .*\n${traceId} .* 100 ms +2 +1 +gateway GET /cart `));
+    assert.match(found.stdout, /\n1 trace between .*\.\nhttp.*\/search\?service=orders&start=\d{16}&end=\d{16}\n$/);
+    const none = await run(['search', '--service', 'nobody'], { CLEW_URL: server.uiUrl });
+    assert.equal(none.code, 0);
+    assert.match(none.stdout, /^No trace between .* matches\./);
+  });
+
+  it('fails with what the server says when there is no such trace, or a condition cannot be read', async () => {
+    const gone = await run(['trace', 'f'.repeat(32)], { CLEW_URL: server.uiUrl });
+    assert.equal(gone.code, 1);
+    assert.equal(gone.stdout, '');
+    assert.match(gone.stderr, /^clew: There is no trace f{32}\..*\(CLEW_TRACE_NOT_FOUND\)\n$/);
+    const odd = await run(['search', '--min-duration', 'long'], { CLEW_URL: server.uiUrl });
+    assert.equal(odd.code, 1);
+    assert.match(odd.stderr, /^clew: .*long.*\(CLEW_PARAMETER_INVALID\)\n$/);
+  });
+
+  it('refuses a second server on the same data, and says which', async () => {
+    await assert.rejects(
+      serve(),
+      /exit code 1:\n[\s\S]*clew: The data directory \S+ is in use .*\(CLEW_DATA_DIR_LOCKED\)\n$/,
+    );
+  });
+});
+
+describe('clew serve', () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    it(`closes on ${signal} with exit code 0, and leaves the data free for the next server`, async () => {
+      const server = await serve();
+      assert.equal(await server.end(signal), 0);
+      const next = await serve();
+      assert.equal(await next.end('SIGTERM'), 0);
+    });
+  }
+
+  it('says in one line which setting is wrong', async () => {
+    const flag = await run(['serve', '--http-port', '65536']);
+    assert.equal(flag.code, 1);
+    assert.match(flag.stderr, /^clew: --http-port is "65536", but it must be a port .*\(CLEW_CONFIG_INVALID\)\n$/);
+    const variable = await run(['serve'], { CLEW_HTTP_PORT: 'x' });
+    assert.match(variable.stderr, /^clew: CLEW_HTTP_PORT is "x", .*\n$/);
+  });
+});
+
+describe('clew without its server', () => {
+  it('says that no server answers, and what to do', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const url = `http://127.0.0.1:${(probe.address() as AddressInfo).port}`;
+    await new Promise((resolve) => probe.close(resolve));
+    const { code, stdout, stderr } = await run(['search', '--server', url]);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      /^clew: no Clew server answers at http.*\(.*ECONNREFUSED.*\): start one with "clew serve", .*\n$/,
+    );
+  });
+
+  it('says when another program answers', async () => {
+    const stranger = createServer((_, response) => response.writeHead(418).end('<h1>teapot</h1>')).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(stranger, 'listening');
+    const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+    try {
+      const { code, stderr } = await run(['trace', traceId, '--server', url]);
+      assert.equal(code, 1);
+      assert.match(stderr, /answered 418 .*: is it another server\?\n$/);
+    } finally {
+      stranger.close();
+    }
+  });
+
+  it('refuses what is no trace id, no address and no condition, before it asks a server', async () => {
+    for (const [args, message] of [
+      [['trace', '5b8a'], /'5b8a' is invalid.*32 hex digits/],
+      [['trace', `${traceId}0`], /is invalid/],
+      [['search', '--server', 'localhost:16686'], /"localhost:16686" is no address of a server/],
+      [['search', '--attribute', 'user-id'], /key=value/],
+      [['search', '--since', '1h', '--start', '2026-11-23'], /cannot be used with/],
+      [['fly'], /unknown command 'fly'/],
+    ] as const) {
+      const { code, stderr } = await run(args);
+      assert.equal(code, 1, args.join(' '));
+      assert.match(stderr, message);
+    }
+  });
+
+  it('has help for each command, and loads neither server nor model for it', async () => {
+    for (const args of [['--help'], ['serve', '--help'], ['trace', '--help'], ['search', '--help']]) {
+      // V8 writes down every script that the process has loaded.
+      const coverage = mkdtempSync(join(dataDir, 'coverage-'));
+      const { code, stdout } = await run(args, { NODE_V8_COVERAGE: coverage });
+      assert.equal(code, 0);
+      assert.match(stdout, /^Usage: clew/);
+      const scripts = readdirSync(coverage).map((name) => readFileSync(join(coverage, name), 'utf8'));
+      assert.match(scripts.join(), /packages\/cli\/dist\/program\.js/);
+      assert.doesNotMatch(scripts.join(), /packages\/(server|model)\/dist/);
+    }
+  });
+});

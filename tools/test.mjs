@@ -1,0 +1,80 @@
+// npm test [-- NAMES] [-- --no-check]: the checks, then every test, the ones in a browser included.
+//
+// NAMES choose packages or folders of tests (`npm test -- wire e2e`); a choice of tests runs no checks.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { check } from './check.mjs';
+import { ensureChromium } from './chromium.mjs';
+import { prepare } from './prepare.mjs';
+import { runCommand, runProcess } from './processes.mjs';
+import { repositoryRoot } from './repository.mjs';
+
+const help = `npm test [-- NAMES] [-- --no-check]
+
+  NAMES        packages or folders of tests, such as "wire", "server", "e2e"; none: all of them, and the checks first
+  --no-check   leaves out format, lint, types, dependency rules and dead code`;
+
+// A test that hangs must fail while the rest still fits into a quarter of an hour.
+const testTimeoutMs = 180_000;
+
+/**
+ * The tests in their compiled form, found by their sources: what a removed test left behind in a build never runs.
+ *
+ * @returns {{ name: string, file: string }[]} The name is the package, or the folder of `tests/`.
+ */
+function listTests() {
+  const tests = [];
+  const packages = readdirSync(join(repositoryRoot, 'packages')).sort();
+  for (const project of [...packages.map((name) => `packages/${name}/test`), 'tests']) {
+    const folder = join(repositoryRoot, project);
+    if (!existsSync(join(folder, 'tsconfig.json'))) continue;
+    const { outDir } = JSON.parse(readFileSync(join(folder, 'tsconfig.json'), 'utf8')).compilerOptions;
+    const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((source) => /\.test\.tsx?$/.test(source) && !source.includes('node_modules'))
+      .sort();
+    for (const source of sources) {
+      const [first = ''] = source.split('/');
+      const name = project === 'tests' ? first : (project.split('/')[1] ?? '');
+      tests.push({ name, file: relative(repositoryRoot, join(folder, outDir, source.replace(/\.tsx?$/, '.js'))) });
+    }
+  }
+  return tests;
+}
+
+await runCommand(async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { 'no-check': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const all = listTests();
+  const names = new Set(all.map(({ name }) => name));
+  const unknown = positionals.find((name) => !names.has(name));
+  if (unknown !== undefined) throw new Error(`there are no tests of "${unknown}": take ${[...names].join(', ')}`);
+  const chosen = positionals.length === 0 ? all : all.filter(({ name }) => positionals.includes(name));
+
+  await prepare();
+  const checked = values['no-check'] || positionals.length > 0 || (await check());
+  const chromium = await ensureChromium();
+  console.log(`\nRunning ${chosen.length} files of tests; the browser is ${chromium}\n`);
+  const code = await runProcess(
+    process.execPath,
+    [
+      '--test',
+      '--enable-source-maps',
+      '--test-concurrency=2',
+      `--test-timeout=${testTimeoutMs}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      ...chosen.map(({ file }) => file),
+    ],
+    { env: { CLEW_CHROMIUM: chromium } },
+  );
+  if (!checked) console.error('\nThe checks before the tests failed: run npm run check.');
+  return checked ? code : 1;
+});
