@@ -1,0 +1,13 @@
+export type { ExportOptions } from './export/export-options.ts';
+export { W3CBaggagePropagator } from './propagate/baggage-propagator.ts';
+export { CompositePropagator } from './propagate/composite-propagator.ts';
+export { W3CTraceContextPropagator } from './propagate/trace-context-propagator.ts';
+export type { SpanLimits } from './record/span-limits.ts';
+export type { ClewTracer } from './record/tracer.ts';
+export type { ResourceAttributes } from './resource.ts';
+export { AlwaysOffSampler, AlwaysOnSampler } from './sample/always-samplers.ts';
+export { type ParentBasedOptions, ParentBasedSampler } from './sample/parent-based-sampler.ts';
+export type { DecideSampling, Sampler, SamplingResult } from './sample/sampler.ts';
+export { TraceIdRatioBasedSampler } from './sample/trace-id-ratio-sampler.ts';
+export { startTracing, type Tracing, type TracingOptions } from './start.ts';
+export { ClewTracerProvider, type ClewTracerProviderOptions } from './tracer-provider.ts';

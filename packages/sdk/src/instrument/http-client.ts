@@ -1,0 +1,138 @@
+import * as http from 'node:http';
+import type { AttributeValue, FlatAttributes } from '@clew/wire';
+import { type Context, defaultTextMapSetter, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { contextWithSpan } from '../context/clew-context.ts';
+import { activeContext, isTracingSuppressed } from '../context/context-manager.ts';
+import { reportFailure } from '../notice.ts';
+import { RecordingSpan } from '../record/recording-span.ts';
+import { pushBaggageAttributes } from './baggage-attributes.ts';
+import { failSpan } from './client-errors.ts';
+import { subscribeGuarded } from './guarded-subscribe.ts';
+import { httpAttribute, pushMethod, pushServer, redactQuery, spanNameOf } from './http-conventions.ts';
+import type { InstrumentOptions } from './instrument-options.ts';
+import { outgoingHeaders } from './outgoing-headers.ts';
+import { patchHeaderWriting } from './patch-header-writing.ts';
+
+const clientSpan = Symbol('clew.clientSpan');
+const clientResponse = Symbol('clew.clientResponse');
+
+interface TracedRequest extends http.ClientRequest {
+  [clientSpan]?: RecordingSpan;
+  [clientResponse]?: http.IncomingMessage;
+}
+
+/**
+ * A span for every request sent with `node:http` or `node:https`: one an attempt, from the moment it is made until its
+ * response is read to the end. The request carries the trace context and baggage on.
+ *
+ * Node 22 and newer publish a new request on a channel. Node 20 does not; there, the moment when a request's headers
+ * are written takes its place, see {@link patchHeaderWriting}.
+ *
+ * @returns stops tracing.
+ */
+export function traceHttpClient(options: InstrumentOptions): () => void {
+  const { tracer, propagator, baggageAttributes } = options;
+  const describe = ({ request, context }: Outgoing): FlatAttributes => {
+    const attributes = describeRequest(request);
+    pushBaggageAttributes(attributes, context, baggageAttributes);
+    return attributes;
+  };
+
+  /** Starts the span; returns the headers to send, none when the request must not be traced. */
+  const begin = (request: TracedRequest): [name: string, value: string][] => {
+    const parent = activeContext();
+    if (isTracingSuppressed(parent)) return [];
+    const span = tracer.begin(spanNameOf(request.method), SpanKind.CLIENT, parent, describe, {
+      request,
+      context: parent,
+    });
+    if (span instanceof RecordingSpan) {
+      request[clientSpan] = span;
+      request.on('close', finishSpan);
+    }
+    const context = contextWithSpan(parent, span);
+    if (propagator === undefined) return outgoingHeaders(span, context);
+    const carrier: Record<string, string> = {};
+    propagator.inject(context, carrier, defaultTextMapSetter);
+    return Object.entries(carrier);
+  };
+
+  const stops = [
+    publishesNewRequests()
+      ? subscribeGuarded<{ request: TracedRequest }>('http.client.request.created', ({ request }) => {
+          sendHeaders(request, begin(request));
+        })
+      : patchHeaderWriting(http.ClientRequest.prototype, begin),
+    subscribeGuarded<{ request: TracedRequest; response: http.IncomingMessage }>(
+      'http.client.response.finish',
+      ({ request, response }) => noteResponse(request, response),
+    ),
+    subscribeGuarded<{ request: TracedRequest; error: unknown }>('http.client.request.error', ({ request, error }) => {
+      const span = request[clientSpan];
+      if (span !== undefined) failSpan(span, error);
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+interface Outgoing {
+  readonly request: http.ClientRequest;
+  readonly context: Context;
+}
+
+function publishesNewRequests(): boolean {
+  return Number.parseInt(process.versions.node, 10) >= 22;
+}
+
+/** Sets headers on a request that was just made. One whose headers were given as an array has them written already. */
+function sendHeaders(request: http.ClientRequest, headers: readonly [string, string][]): void {
+  if (!request.headersSent) {
+    for (const [name, value] of headers) request.setHeader(name, value);
+    return;
+  }
+  const written = request as unknown as { _header?: unknown; _headerSent?: boolean };
+  if (typeof written._header !== 'string' || written._headerSent === true || !written._header.endsWith('\r\n\r\n'))
+    return;
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  written._header = `${written._header.slice(0, -2)}${lines}\r\n`;
+}
+
+function describeRequest(request: http.ClientRequest): AttributeValue[] {
+  const attributes: AttributeValue[] = [];
+  const isSecure = request.protocol === 'https:';
+  const hostHeader = request.getHeader('host');
+  const host = typeof hostHeader === 'string' ? hostHeader : request.host;
+  pushMethod(attributes, request.method);
+  pushServer(attributes, host, isSecure);
+  attributes.push(httpAttribute.urlFull, redactQuery(`${request.protocol}//${host}${request.path}`));
+  return attributes;
+}
+
+function noteResponse(request: TracedRequest, response: http.IncomingMessage): void {
+  const span = request[clientSpan];
+  if (span === undefined) return;
+  request[clientResponse] = response;
+  const statusCode = response.statusCode ?? 0;
+  span.setAttribute(httpAttribute.statusCode, statusCode);
+  span.setAttribute(httpAttribute.protocolVersion, response.httpVersion);
+  if (statusCode >= 400) {
+    span.setAttribute(httpAttribute.errorType, String(statusCode));
+    span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+}
+
+/** On 'close' of the request: the response was read to the end, or there is none. */
+function finishSpan(this: TracedRequest): void {
+  try {
+    const span = this[clientSpan];
+    const response = this[clientResponse];
+    // The connection broke in the middle of the body. An app that throws the body away leaves no error behind.
+    const hasBroken = response !== undefined && !response.complete && response.errored !== null;
+    if (span !== undefined && hasBroken) failSpan(span, response.errored);
+    span?.end();
+  } catch (error) {
+    reportFailure('http client', error);
+  }
+}

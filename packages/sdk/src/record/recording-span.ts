@@ -1,0 +1,218 @@
+import type { AttributeValue, EventSource, LinkSource, SpanSource } from '@clew/wire';
+import type { Attributes, Exception, Link, Span, SpanStatus, TimeInput } from '@opentelemetry/api';
+import { type ClockAnchor, nanosAt, readTime, secondsAt } from '../api/clock.ts';
+import { isUsable, SpanIdentity } from '../api/span-identity.ts';
+import { reportFailure } from '../notice.ts';
+import { flattenAttributes, putAttribute } from './flat-attributes.ts';
+import type { SpanLimits } from './span-limits.ts';
+
+/** Where a span goes when it ends; it is encoded before `record` returns, and may be reused or forgotten after. */
+export interface SpanSink {
+  record(span: SpanSource): void;
+}
+
+/** OTLP's status codes, which are the api's too. */
+const statusUnset = 0;
+const statusOk = 1;
+const statusError = 2;
+
+/**
+ * A span that is being recorded. Its fields are what the OTLP writer reads: nothing is copied when it ends. After that
+ * it is frozen, as the specification says: every setter is ignored.
+ */
+export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
+  name: string;
+  /** OTLP's SpanKind, the api's plus one. */
+  readonly kind: number;
+  parentSpanId0 = 0;
+  parentSpanId1 = 0;
+  hasRemoteParent = false;
+  startSeconds = 0;
+  startNanos = 0;
+  endSeconds = 0;
+  endNanos = 0;
+  attributes: AttributeValue[] = [];
+  droppedAttributes = 0;
+  events: EventSource[] | undefined = undefined;
+  droppedEvents = 0;
+  links: LinkSource[] | undefined = undefined;
+  droppedLinks = 0;
+  statusCode: number = statusUnset;
+  statusMessage = '';
+  override anchor: ClockAnchor;
+  private hasEnded = false;
+  private readonly sink: SpanSink;
+  private readonly limits: SpanLimits;
+
+  constructor(name: string, kind: number, anchor: ClockAnchor, nowMs: number, sink: SpanSink, limits: SpanLimits) {
+    super();
+    this.name = name;
+    this.kind = kind;
+    this.anchor = anchor;
+    this.startSeconds = secondsAt(anchor, nowMs);
+    this.startNanos = nanosAt(anchor, nowMs);
+    this.sink = sink;
+    this.limits = limits;
+  }
+
+  setAttribute(key: string, value: unknown): this {
+    if (this.hasEnded) return this;
+    const { limits } = this;
+    try {
+      this.droppedAttributes += putAttribute(
+        this.attributes,
+        key,
+        value,
+        limits.attributes,
+        limits.attributeValueChars,
+      );
+    } catch (error) {
+      reportFailure('Span.setAttribute', error);
+    }
+    return this;
+  }
+
+  setAttributes(attributes: Attributes): this {
+    if (this.hasEnded || typeof attributes !== 'object' || attributes === null) return this;
+    try {
+      for (const key of Object.keys(attributes)) this.setAttribute(key, attributes[key]);
+    } catch (error) {
+      reportFailure('Span.setAttributes', error);
+    }
+    return this;
+  }
+
+  addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
+    if (this.hasEnded) return this;
+    try {
+      const isTime = isTimeInput(attributesOrTime);
+      this.pushEvent(name, isTime ? undefined : attributesOrTime, isTime ? attributesOrTime : time);
+    } catch (error) {
+      reportFailure('Span.addEvent', error);
+    }
+    return this;
+  }
+
+  addLink(link: Link): this {
+    if (this.hasEnded) return this;
+    try {
+      this.pushLink(link);
+    } catch (error) {
+      reportFailure('Span.addLink', error);
+    }
+    return this;
+  }
+
+  addLinks(links: Link[]): this {
+    if (Array.isArray(links)) for (const link of links) this.addLink(link);
+    return this;
+  }
+
+  /** Ok is final, unset is ignored, and a message is kept with an error only. */
+  setStatus(status: SpanStatus): this {
+    const code = status?.code;
+    if (this.hasEnded || this.statusCode === statusOk || (code !== statusOk && code !== statusError)) return this;
+    this.statusCode = code;
+    const { message } = status;
+    this.statusMessage = code === statusError && message !== undefined && message !== null ? String(message) : '';
+    return this;
+  }
+
+  updateName(name: string): this {
+    if (!this.hasEnded) this.name = String(name);
+    return this;
+  }
+
+  recordException(exception: Exception, time?: TimeInput): void {
+    if (this.hasEnded) return;
+    try {
+      this.pushEvent('exception', describeException(exception), time);
+    } catch (error) {
+      reportFailure('Span.recordException', error);
+    }
+  }
+
+  isRecording(): boolean {
+    return !this.hasEnded;
+  }
+
+  end(endTime?: TimeInput): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    try {
+      const nowMs = performance.now();
+      const given = endTime === undefined ? undefined : readTime(endTime, this.anchor);
+      this.endSeconds = given?.seconds ?? secondsAt(this.anchor, nowMs);
+      this.endNanos = given?.nanos ?? nanosAt(this.anchor, nowMs);
+      if (this.endsBeforeStart()) {
+        this.endSeconds = this.startSeconds;
+        this.endNanos = this.startNanos;
+      }
+      this.sink.record(this);
+    } catch (error) {
+      reportFailure('Span.end', error);
+    }
+  }
+
+  /** Sets a start other than the moment of creation; what is no time is ignored. */
+  startAt(startTime: TimeInput): void {
+    const given = readTime(startTime, this.anchor);
+    if (given === undefined) return;
+    this.startSeconds = given.seconds;
+    this.startNanos = given.nanos;
+  }
+
+  private endsBeforeStart(): boolean {
+    if (this.endSeconds !== this.startSeconds) return this.endSeconds < this.startSeconds;
+    return this.endNanos < this.startNanos;
+  }
+
+  private pushEvent(name: string, source: object | undefined, time: TimeInput | undefined): void {
+    this.events ??= [];
+    if (this.events.length >= this.limits.events) {
+      this.droppedEvents++;
+      return;
+    }
+    const { attributesOfEvent, attributeValueChars } = this.limits;
+    const { attributes, dropped } = flattenAttributes(source, attributesOfEvent, attributeValueChars);
+    const given = time === undefined ? undefined : readTime(time, this.anchor);
+    const nowMs = performance.now();
+    const seconds = given?.seconds ?? secondsAt(this.anchor, nowMs);
+    const nanos = given?.nanos ?? nanosAt(this.anchor, nowMs);
+    this.events.push({ seconds, nanos, name: String(name), attributes, droppedAttributes: dropped });
+  }
+
+  private pushLink(link: Link): void {
+    const context = link?.context;
+    if (!isUsable(context)) return;
+    this.links ??= [];
+    if (this.links.length >= this.limits.links) {
+      this.droppedLinks++;
+      return;
+    }
+    const { attributesOfLink, attributeValueChars } = this.limits;
+    const { attributes, dropped } = flattenAttributes(link.attributes, attributesOfLink, attributeValueChars);
+    this.links.push({
+      traceId: context.traceId,
+      spanId: context.spanId,
+      traceState: context.traceState,
+      traceFlags: context.traceFlags,
+      isRemote: context.isRemote === true,
+      attributes,
+      droppedAttributes: dropped + (link.droppedAttributesCount ?? 0),
+    });
+  }
+}
+
+function isTimeInput(input: unknown): input is TimeInput {
+  return typeof input === 'number' || input instanceof Date || Array.isArray(input);
+}
+
+/** The event `exception` of OpenTelemetry's semantic conventions. */
+function describeException(exception: Exception): Attributes {
+  if (typeof exception === 'string') return { 'exception.message': exception };
+  if (typeof exception !== 'object' || exception === null) return { 'exception.message': String(exception) };
+  const { code, name, message, stack } = exception;
+  const type = code === undefined || code === null ? name : String(code);
+  return { 'exception.type': type, 'exception.message': message, 'exception.stacktrace': stack };
+}

@@ -1,0 +1,46 @@
+export {
+  type BaggageMember,
+  formatBaggage,
+  maxBaggageBytes,
+  maxBaggageMembers,
+  parseBaggage,
+} from './headers/baggage.ts';
+export {
+  formatTraceparent,
+  parseTraceparent,
+  randomFlag,
+  sampledFlag,
+  type TraceParent,
+} from './headers/traceparent.ts';
+export {
+  formatTracestate,
+  maxTracestateChars,
+  maxTracestateMembers,
+  parseTracestate,
+  Tracestate,
+  type TracestateMember,
+} from './headers/tracestate.ts';
+export { isSpanId, isTraceId, type SpanId, type TraceId } from './ids.ts';
+export { bytesAt, hexAt, type NativeColumn, type NumberArray, stringAt } from './native/column.ts';
+export type { ColumnWriter } from './native/column-writer.ts';
+export { FixedColumnWriter } from './native/fixed-column-writer.ts';
+export { LowCardinalityColumnWriter } from './native/low-cardinality-column-writer.ts';
+export { NestedColumnWriter } from './native/nested-column-writer.ts';
+export { MalformedBlockError, type NativeBlock, readNativeBlocks } from './native/read-block.ts';
+export { StringColumnWriter } from './native/string-column-writer.ts';
+export { type BlockColumns, writeNativeBlock } from './native/write-block.ts';
+export {
+  type AnyValue,
+  checkAnyValue,
+  checkKeyValue,
+  type KeyValue,
+  maxValueDepth,
+  readAnyValue,
+  readKeyValueList,
+} from './otlp/attribute-value.ts';
+export { BufferFullError, ByteWriter } from './otlp/byte-writer.ts';
+export { MalformedOtlpJsonError, otlpJsonToProtobuf } from './otlp/json-to-protobuf.ts';
+export { MalformedProtobufError, ProtobufReader } from './otlp/protobuf-reader.ts';
+export { type AttributeValue, type FlatAttributes, maxWrittenDepth, writeAttributes } from './otlp/write-attributes.ts';
+export { encodeResource, encodeScope, encodeTraceRequest, type ScopeSpansSource } from './otlp/write-request.ts';
+export { type EventSource, type LinkSource, type SpanSource, writeSpan } from './otlp/write-span.ts';
