@@ -1,5 +1,5 @@
 import type { AnyValue, KeyValue } from '@clew/wire';
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 
 /** Keys and values. A value shows its type: two that read the same need not be the same. */
 export function AttributeTable({ attributes }: { readonly attributes: readonly KeyValue[] }): ReactNode {
@@ -16,7 +16,7 @@ export function AttributeTable({ attributes }: { readonly attributes: readonly K
               </td>
             ) : (
               <>
-                <th scope="row">{key}</th>
+                <th scope="row">{breakable(key)}</th>
                 <td>
                   <span className={`value ${value.type}`}>{formatValue(value)}</span>
                   <span className="value-type">{value.type}</span>
@@ -28,6 +28,16 @@ export function AttributeTable({ attributes }: { readonly attributes: readonly K
       </tbody>
     </table>
   );
+}
+
+/** A key that breaks behind its dots and underscores, not in the middle of a word. */
+function breakable(key: string): ReactNode {
+  return Array.from(key.matchAll(/[^._]+[._]*|[._]+/g), ({ 0: part, index: offset }) => (
+    <Fragment key={offset}>
+      {part}
+      <wbr />
+    </Fragment>
+  ));
 }
 
 /** A text of several lines, such as a stack trace: it gets the whole width, and keeps its lines. */
