@@ -35,8 +35,13 @@ export const packageRules = {
     clew: ['wire'],
     npm: ['@opentelemetry/api'],
     node: true,
-    roots: ['index.ts', 'register.ts', 'start.ts', 'tracer-provider.ts'],
-    stages: inOrder('api', 'context', 'propagate', 'sample', 'record', 'export', 'instrument'),
+    roots: ['index.ts', 'register.ts', 'doctor.ts', 'start.ts', 'tracer-provider.ts'],
+    stages: {
+      ...inOrder('api', 'context', 'propagate', 'sample', 'record', 'export', 'instrument'),
+      // Beside the path of a span: what the process is, and shorthands for apps on nothing but the api.
+      resource: [],
+      everyday: [],
+    },
   },
   model: {
     clew: ['wire'],

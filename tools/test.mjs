@@ -7,9 +7,11 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { check } from './check.mjs';
 import { ensureChromium } from './chromium.mjs';
+import { ensureNodeVersions } from './node-versions.mjs';
 import { prepare } from './prepare.mjs';
 import { runCommand, runProcess } from './processes.mjs';
 import { repositoryRoot } from './repository.mjs';
+import { ensureTestServers } from './test-servers.mjs';
 
 const help = `npm test [-- NAMES] [-- --no-check]
 
@@ -60,7 +62,9 @@ await runCommand(async () => {
 
   await prepare();
   const checked = values['no-check'] || positionals.length > 0 || (await check());
+  if (chosen.some(({ name }) => name === 'node-versions')) await ensureNodeVersions();
   const chromium = await ensureChromium();
+  const servers = chosen.some(({ name }) => name === 'sdk') ? await ensureTestServers() : {};
   console.log(`\nRunning ${chosen.length} files of tests; the browser is ${chromium}\n`);
   const code = await runProcess(
     process.execPath,
@@ -73,7 +77,7 @@ await runCommand(async () => {
       '--test-reporter-destination=stdout',
       ...chosen.map(({ file }) => file),
     ],
-    { env: { CLEW_CHROMIUM: chromium } },
+    { env: { CLEW_CHROMIUM: chromium, ...servers } },
   );
   if (!checked) console.error('\nThe checks before the tests failed: run npm run check.');
   return checked ? code : 1;

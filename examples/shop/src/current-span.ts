@@ -1,6 +1,6 @@
 import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
 
-/** Names the server span after its route, for frameworks that do not tell the tracer which route matched. */
+/** Names the server span after its route, where no router tells the tracer which one matched. */
 export function nameRoute(method: string, route: string): void {
   trace.getActiveSpan()?.setAttribute('http.route', route).updateName(`${method} ${route}`);
 }

@@ -16,6 +16,7 @@ export function createProgram(): Command {
   addServeCommand(program);
   addTraceCommand(program);
   addSearchCommand(program);
+  addDoctorCommand(program);
   return program;
 }
 
@@ -80,6 +81,29 @@ Examples:
     .action(async (options) => (await import('./search.ts')).runSearch(options));
 }
 
+function addDoctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .description('Run an app and tell what of it is traced, what is not and why.')
+    .argument('<command...>', 'the command that starts the app, after --')
+    .option(
+      '--for <duration>',
+      'end the app after this time, such as 10s (default: when it ends, or on Ctrl-C)',
+      parseMs,
+    )
+    .option('--url <url>', 'ask this address of the app, then end it; repeatable', collectUrl)
+    .option('--json', 'print the report as JSON; what the app prints goes to stderr')
+    .addOption(new Option('--fail-on <what>', 'exit with code 1 when there are any').choices(['problems']))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ clew doctor -- node app.js
+  $ clew doctor --url http://localhost:3000/ --fail-on problems -- npm start`,
+    )
+    .action(async (command, options) => (await import('./doctor.ts')).runDoctor(command, options));
+}
+
 function readVersion(): string {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
@@ -98,6 +122,17 @@ function parseTraceId(text: string): string {
 function parseCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
   return Number(text);
+}
+
+function parseMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Give a number with ms, s or m, such as 10s.');
+  return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000 }[match[2] as 'ms' | 's' | 'm'];
+}
+
+function collectUrl(text: string, previous: readonly string[] = []): string[] {
+  if (!/^https?:/.test(text) || !URL.canParse(text)) throw new InvalidArgumentError('Give an http:// or https:// URL.');
+  return [...previous, text];
 }
 
 function collectAttribute(text: string, previous: readonly string[] = []): string[] {

@@ -11,7 +11,11 @@ export function readText(name: string): string | undefined {
 }
 
 export function readBoolean(name: string): boolean {
-  return readText(name)?.toLowerCase() === 'true';
+  const text = readText(name)?.toLowerCase();
+  if (text !== undefined && text !== 'true' && text !== 'false') {
+    writeNotice('warn', `${name}=${text} is taken as false: only true is true, in any case`);
+  }
+  return text === 'true';
 }
 
 /** A number of `[min, …)`, or undefined. */
@@ -20,7 +24,7 @@ export function readNumber(name: string, min = 0): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (Number.isFinite(value) && value >= min) return value;
-  writeNotice('warn', `${name}=${text} is ignored: a number from ${min} is needed`);
+  writeNotice('warn', `${name}=${text} is ignored and the default used: a number from ${min} is needed`);
   return undefined;
 }
 

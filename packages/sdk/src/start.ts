@@ -1,13 +1,22 @@
 import { context as contextApi, propagation, type TextMapPropagator, trace } from '@opentelemetry/api';
+import { sayRegisteredBefore, watchApiCopies } from './api-copies.ts';
+import { listenToApi } from './api-log.ts';
 import { AsyncContextManager } from './context/context-manager.ts';
-import { readBoolean, readList, readText } from './environment.ts';
+import { readBoolean, readList } from './environment.ts';
 import { flushAtExit } from './flush-at-exit.ts';
+import { traceLibraries } from './instrument/community.ts';
+import { isInstrumentationWanted } from './instrument/community-libraries.ts';
+import { instrumentationReport } from './instrument/community-registry.ts';
 import { traceFetch } from './instrument/fetch.ts';
 import { traceHttpClient } from './instrument/http-client.ts';
 import { traceHttpServer } from './instrument/http-server.ts';
+import { traceHttp2Server } from './instrument/http2-server.ts';
 import type { InstrumentOptions } from './instrument/instrument-options.ts';
-import { writeNotice } from './notice.ts';
-import { propagatorFromEnvironment } from './propagate/from-environment.ts';
+import { type LoggerName, loggersFromEnvironment } from './instrument/logs.ts';
+import { traceRoutes } from './instrument/route-discovery.ts';
+import { checkNoticeLevel, writeNotice } from './notice.ts';
+import { matchHosts } from './propagate/baggage-hosts.ts';
+import { namesDefaultPropagators, propagatorFromEnvironment } from './propagate/from-environment.ts';
 import { ClewTracerProvider, type ClewTracerProviderOptions } from './tracer-provider.ts';
 import { sdkVersion } from './version.ts';
 
@@ -16,10 +25,15 @@ export interface TracingOptions extends ClewTracerProviderOptions {
   /** Default: what `OTEL_PROPAGATORS` names, else W3C trace context and baggage. */
   readonly propagator?: TextMapPropagator;
   /**
-   * Keys of baggage entries that become attributes of HTTP server and client spans. Default: `CLEW_BAGGAGE_ATTRIBUTES`,
-   * a list separated by commas, else none: baggage may hold what must not be stored.
+   * Hosts that requests of the HTTP client and fetch take the baggage to: names, `*.example.com` for all below a domain,
+   * `*` for all. Default: `CLEW_BAGGAGE_HOSTS`, a list separated by commas, else all.
    */
-  readonly baggageAttributes?: readonly string[];
+  readonly baggageHosts?: readonly string[];
+  /**
+   * The loggers whose lines inside a span carry `trace_id`, `span_id` and `trace_flags`. Default:
+   * `CLEW_LOG_CORRELATION`, a list separated by commas or `none`, else pino and winston; `console` only when asked.
+   */
+  readonly logCorrelation?: readonly LoggerName[];
   /** Whether HTTP responses tell their trace in `Server-Timing` and `traceresponse`. Default: true. */
   readonly responseHeaders?: boolean;
 }
@@ -47,7 +61,17 @@ const notTracing: Tracing = {
  */
 export function startTracing(options: TracingOptions = {}): Tracing {
   const running = processWide[runningKey];
-  if (running !== undefined) return running;
+  if (running !== undefined) {
+    if (Object.keys(options).length > 0) {
+      writeNotice(
+        'warn',
+        'startTracing was called a second time: tracing runs already, and the new options are ignored. ' +
+          'Leave out --import @clew/sdk/register, or the call',
+      );
+    }
+    return running;
+  }
+  checkNoticeLevel();
   const propagator = options.propagator ?? propagatorFromEnvironment();
   if (readBoolean('OTEL_SDK_DISABLED')) {
     // As the specification says: without an SDK, what arrives is still passed on by code that uses the api.
@@ -57,13 +81,10 @@ export function startTracing(options: TracingOptions = {}): Tracing {
   }
   const provider = new ClewTracerProvider(options);
   if (!provider.register(propagator)) {
-    writeNotice(
-      'warn',
-      'something else has registered with @opentelemetry/api before: spans made through the api may go there. ' +
-        'Start only one SDK, before everything else',
-    );
+    sayRegisteredBefore();
   }
-  const stops = instrument(provider, options, propagator);
+  const stopListening = listenToApi();
+  const stops = [...instrument(provider, options, propagator), watchApiCopies(), stopListening];
   const stopFlushing = flushAtExit(provider);
   const tracing: Tracing = {
     forceFlush: () => provider.forceFlush(),
@@ -87,23 +108,42 @@ function instrument(
   options: TracingOptions,
   propagator: TextMapPropagator,
 ): (() => void)[] {
-  const isDefaultPropagator = options.propagator === undefined && readText('OTEL_PROPAGATORS') === undefined;
+  const isDefaultPropagator = options.propagator === undefined && namesDefaultPropagators();
   const instrumentOptions: InstrumentOptions = {
     tracer: provider.getTracer('@clew/sdk', sdkVersion),
     propagator: isDefaultPropagator ? undefined : propagator,
-    baggageAttributes: options.baggageAttributes ?? readList('CLEW_BAGGAGE_ATTRIBUTES') ?? [],
+    mayHaveBaggage: matchHosts(options.baggageHosts ?? readList('CLEW_BAGGAGE_HOSTS') ?? ['*']),
   };
+  const serverOptions = { ...instrumentOptions, responseHeaders: options.responseHeaders ?? true };
   return [
-    traceHttpServer({ ...instrumentOptions, responseHeaders: options.responseHeaders ?? true }),
-    traceHttpClient(instrumentOptions),
-    traceFetch(instrumentOptions),
+    ...(isInstrumentationWanted('http')
+      ? [
+          traceHttpServer(serverOptions),
+          traceHttp2Server(serverOptions),
+          traceRoutes(),
+          traceHttpClient(instrumentOptions),
+        ]
+      : []),
+    ...(isInstrumentationWanted('undici') ? [traceFetch(instrumentOptions)] : []),
+    traceLibraries({ tracerProvider: provider, loggers: options.logCorrelation ?? loggersFromEnvironment() }),
   ];
 }
 
-function sayStarted({ resource, exportUrl, sampler }: ClewTracerProvider): void {
-  const target = exportUrl === undefined ? 'nowhere' : `${exportUrl.origin}${exportUrl.pathname}`;
+function sayStarted({ resource, exportTargets, sampler }: ClewTracerProvider): void {
+  const target = exportTargets.length === 0 ? 'nowhere' : exportTargets.join(' and ');
   writeNotice(
     'info',
-    `tracing ${String(resource['service.name'])} to ${target}; sampler ${sampler}; HTTP server, HTTP client and fetch`,
+    `tracing ${String(resource['service.name'])} to ${target}; sampler ${sampler}; ${describeInstrumented()}`,
   );
+}
+
+/** What is traced without further code: our own, then what the app has installed, by the libraries' names. */
+function describeInstrumented(): string {
+  const installed = instrumentationReport().filter(({ state }) => state === 'waiting' || state === 'enabled');
+  const names = [
+    ...(isInstrumentationWanted('http') ? ['HTTP server', 'HTTP client'] : []),
+    ...(isInstrumentationWanted('undici') ? ['fetch'] : []),
+    ...installed.map(({ name }) => name),
+  ];
+  return names.length === 0 ? 'nothing is instrumented' : names.join(', ');
 }

@@ -20,7 +20,7 @@ export interface SinkSpan {
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
-export const kind = { internal: 1, server: 2, client: 3 } as const;
+export const kind = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
 
 type Value = bigint | Buffer;
 

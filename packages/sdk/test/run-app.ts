@@ -49,12 +49,13 @@ export class App {
   }
 }
 
-/** Runs node with `args`, in an environment that has no variables for the SDK but `env`. */
-export function runNode(t: TestContext, args: readonly string[], env: Record<string, string> = {}): App {
+/** Runs node with `args`, in an environment that has no variables for the SDK but `env`, and in `cwd`. */
+export function runNode(t: TestContext, args: readonly string[], env: Record<string, string> = {}, cwd?: string): App {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(OTEL|CLEW|NODE)_/.test(name));
   const child = spawn(process.execPath, args, {
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd !== undefined && { cwd }),
   });
   const app = new App(child);
   t.after(() => {

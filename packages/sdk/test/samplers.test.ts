@@ -8,7 +8,10 @@ import {
   TraceIdRatioBasedSampler,
 } from '@clew/sdk';
 import { ROOT_CONTEXT, SamplingDecision, SpanKind, trace } from '@opentelemetry/api';
+import { TraceIdRatioBasedSampler as OfficialTraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
+import fc from 'fast-check';
 import { PassiveSpan } from '#src/api/passive-span.js';
+import { DeferredParent } from '#src/propagate/deferred-parent.js';
 import { samplerFromEnvironment } from '#src/sample/from-environment.js';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -25,18 +28,42 @@ function decisionOf(
   const { decision } = sampler.shouldSample(context, id, 'name', SpanKind.INTERNAL, {}, []);
   const identity = spanContext && PassiveSpan.fromContext(spanContext);
   const word = (start: number): number => Number.parseInt(id.slice(start, start + 8), 16) | 0;
-  assert.equal(sampler.decide?.(identity, word(16), word(24)), decision);
+  const decided = sampler.decide?.(identity, word(0), word(8), word(16), word(24), 'name', SpanKind.INTERNAL);
+  assert.equal(decided, decision);
   return decision;
 }
 
-test('a ratio keeps the traces whose low 56 bits are at or above its threshold, whatever the others are', () => {
+test('a ratio keeps the traces whose words, XORed, are below it', () => {
   const half = new TraceIdRatioBasedSampler(0.5);
-  assert.equal(decisionOf(half, 'ffffffffffffffffff80000000000000'), RECORD_AND_SAMPLED);
-  assert.equal(decisionOf(half, 'ffffffffffffffffff7fffffffffffff'), NOT_RECORD);
-  assert.equal(decisionOf(half, '00000000000000000080000000000000'), RECORD_AND_SAMPLED);
-  const small = new TraceIdRatioBasedSampler(2 ** -40);
-  assert.equal(decisionOf(small, '000000000000000000ffffffffff0000'), RECORD_AND_SAMPLED);
-  assert.equal(decisionOf(small, '000000000000000000fffffffffeffff'), NOT_RECORD);
+  assert.equal(decisionOf(half, '7ffffffe000000000000000000000000'), RECORD_AND_SAMPLED);
+  assert.equal(decisionOf(half, '7fffffff000000000000000000000000'), NOT_RECORD);
+  assert.equal(decisionOf(half, 'ffffffff800000010000000000000000'), RECORD_AND_SAMPLED);
+  assert.equal(decisionOf(half, '00000000000000000000000080000000'), NOT_RECORD);
+});
+
+const hexTraceId = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .filter((bytes) => bytes.some((byte) => byte !== 0))
+  .map((bytes) => Buffer.from(bytes).toString('hex'));
+
+test('a ratio decides on every trace as the official SDK does', () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 1, noNaN: true }), hexTraceId, (ratio, id) => {
+      const official = new OfficialTraceIdRatioBasedSampler(ratio).shouldSample(ROOT_CONTEXT, id);
+      assert.equal(decisionOf(new TraceIdRatioBasedSampler(ratio), id), official.decision);
+    }),
+  );
+});
+
+test('a trace that a ratio keeps is kept by every higher one', () => {
+  const ratio = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(ratio, ratio, hexTraceId, (one, other, id) => {
+      const low = new TraceIdRatioBasedSampler(Math.min(one, other));
+      const high = new TraceIdRatioBasedSampler(Math.max(one, other));
+      if (decisionOf(low, id) === RECORD_AND_SAMPLED) assert.equal(decisionOf(high, id), RECORD_AND_SAMPLED);
+    }),
+  );
 });
 
 test('ratio 1 keeps all, ratio 0 none, and what lies outside counts as the nearer end', () => {
@@ -80,16 +107,33 @@ test('a parent decides in each of its four cases, and the root sampler where the
   assert.equal(decisionOf(inverted, traceId), RECORD_AND_SAMPLED);
 });
 
-test('a delegate that needs more than the trace id makes the parent-based sampler ask it', () => {
+test('a delegate that needs more than ids is asked where it counts, and only there', () => {
   const custom: Sampler = { shouldSample: () => ({ decision: NOT_RECORD }), toString: () => 'custom' };
   const sampler = new ParentBasedSampler({ root: custom });
-  assert.equal(sampler.decide, undefined);
+  assert.equal(sampler.decide(undefined, 1, 2, 3, 4, 'n', SpanKind.INTERNAL), undefined);
   assert.equal(sampler.shouldSample(ROOT_CONTEXT, traceId, 'n', SpanKind.INTERNAL, {}, []).decision, NOT_RECORD);
+  assert.equal(decisionOf(sampler, traceId, { isRemote: true, traceFlags: 1 }), RECORD_AND_SAMPLED);
+});
+
+test('a caller that left the decision to its receiver has the root sampler asked', () => {
+  const parent = new DeferredParent();
+  parent.adopt(traceId, 'b7ad6b7169203331', 0, undefined);
+  parent.isRemote = true;
+  const context = trace.setSpan(ROOT_CONTEXT, parent);
+  for (const [root, expected] of [
+    [new AlwaysOnSampler(), RECORD_AND_SAMPLED],
+    [new AlwaysOffSampler(), NOT_RECORD],
+  ] as const) {
+    const sampler = new ParentBasedSampler({ root });
+    assert.equal(sampler.decide(parent, 1, 2, 3, 4, 'n', SpanKind.SERVER), expected);
+    assert.equal(sampler.shouldSample(context, traceId, 'n', SpanKind.SERVER, {}, []).decision, expected);
+  }
 });
 
 afterEach(() => {
   delete process.env.OTEL_TRACES_SAMPLER;
   delete process.env.OTEL_TRACES_SAMPLER_ARG;
+  delete process.env.CLEW_SAMPLING_RULES;
 });
 
 const environments: readonly [name: string | undefined, arg: string | undefined, made: string][] = [
@@ -105,12 +149,50 @@ const environments: readonly [name: string | undefined, arg: string | undefined,
   ['parentbased_always_off', undefined, 'ParentBased{root=AlwaysOffSampler}'],
   ['parentbased_traceidratio', '0.5', 'ParentBased{root=TraceIdRatioBased{0.5}}'],
   ['toString', undefined, 'ParentBased{root=AlwaysOnSampler}'],
+  ['parentbased_', undefined, 'ParentBased{root=AlwaysOnSampler}'],
+  ['ParentBased_TraceIdRatio', '0.5', 'ParentBased{root=TraceIdRatioBased{0.5}}'],
+  ['probability', '0.5', 'ProbabilitySampler{0.5}'],
+  ['parentbased_probability', undefined, 'ParentBased{root=ProbabilitySampler{1}}'],
+  ['ratelimiting', '2.5', 'RateLimitingSampler{2.5}'],
+  ['parentbased_ratelimiting', undefined, 'ParentBased{root=RateLimitingSampler{100}}'],
+  ['jaeger_remote', 'endpoint=nowhere,initialSamplingRate=0.25', 'JaegerRemoteSampler{TraceIdRatioBased{0.25}}'],
+  [
+    'parentbased_jaeger_remote',
+    'endpoint=nowhere,initialSamplingRate=2,pollingIntervalMs=0',
+    'ParentBased{root=JaegerRemoteSampler{TraceIdRatioBased{0.001}}}',
+  ],
 ];
 for (const [name, arg, made] of environments) {
   test(`OTEL_TRACES_SAMPLER=${name} with ${arg} is ${made}`, () => {
     process.env.OTEL_LOG_LEVEL = 'none';
     if (name !== undefined) process.env.OTEL_TRACES_SAMPLER = name;
     if (arg !== undefined) process.env.OTEL_TRACES_SAMPLER_ARG = arg;
-    assert.equal(String(samplerFromEnvironment()), made);
+    const sampler = samplerFromEnvironment('shop');
+    void sampler.shutdown?.();
+    assert.equal(String(sampler), made);
+  });
+}
+
+const rules: readonly [name: string | undefined, rules: string, made: string][] = [
+  [
+    undefined,
+    '[{"route":"/health","decision":"drop"}]',
+    'ParentBased{root=RuleBased{1 rules, otherwise=AlwaysOnSampler}}',
+  ],
+  ['always_off', '[{"rate":1}]', 'RuleBased{1 rules, otherwise=AlwaysOffSampler}'],
+  [
+    'always_off',
+    '[{"service":"shop","rate":1},{"service":"other","rate":1}]',
+    'RuleBased{1 rules, otherwise=AlwaysOffSampler}',
+  ],
+  ['always_off', '{"rate":1}', 'AlwaysOffSampler'],
+  ['always_off', '[{"rate":1}', 'AlwaysOffSampler'],
+];
+for (const [name, text, made] of rules) {
+  test(`CLEW_SAMPLING_RULES=${text} with ${name} is ${made}`, () => {
+    process.env.OTEL_LOG_LEVEL = 'none';
+    if (name !== undefined) process.env.OTEL_TRACES_SAMPLER = name;
+    process.env.CLEW_SAMPLING_RULES = text;
+    assert.equal(String(samplerFromEnvironment('shop')), made);
   });
 }

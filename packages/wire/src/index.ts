@@ -1,3 +1,4 @@
+export { formatB3, parseB3, parseB3Headers } from './headers/b3.ts';
 export {
   type BaggageMember,
   formatBaggage,
@@ -5,6 +6,9 @@ export {
   maxBaggageMembers,
   parseBaggage,
 } from './headers/baggage.ts';
+export type { Caller, CallerDecision } from './headers/caller.ts';
+export { formatJaeger, parseJaeger } from './headers/jaeger.ts';
+export { parseRandomness, readOtelSubkey, writeOtelSubkey } from './headers/otel-tracestate.ts';
 export {
   formatTraceparent,
   parseTraceparent,
@@ -20,6 +24,7 @@ export {
   Tracestate,
   type TracestateMember,
 } from './headers/tracestate.ts';
+export { formatXRay, parseXRay } from './headers/xray.ts';
 export { isSpanId, isTraceId, type SpanId, type TraceId } from './ids.ts';
 export { bytesAt, hexAt, type NativeColumn, type NumberArray, stringAt } from './native/column.ts';
 export type { ColumnWriter } from './native/column-writer.ts';
@@ -41,6 +46,20 @@ export {
 export { BufferFullError, ByteWriter } from './otlp/byte-writer.ts';
 export { MalformedOtlpJsonError, otlpJsonToProtobuf } from './otlp/json-to-protobuf.ts';
 export { MalformedProtobufError, ProtobufReader } from './otlp/protobuf-reader.ts';
-export { type AttributeValue, type FlatAttributes, maxWrittenDepth, writeAttributes } from './otlp/write-attributes.ts';
+export {
+  type ReadEvent,
+  type ReadLink,
+  type ReadResourceSpans,
+  type ReadScopeSpans,
+  type ReadSpan,
+  readTraceRequest,
+} from './otlp/read-spans.ts';
+export {
+  type AttributeValue,
+  encodeAttributes,
+  type FlatAttributes,
+  maxWrittenDepth,
+  writeAttributes,
+} from './otlp/write-attributes.ts';
 export { encodeResource, encodeScope, encodeTraceRequest, type ScopeSpansSource } from './otlp/write-request.ts';
 export { type EventSource, type LinkSource, type SpanSource, writeSpan } from './otlp/write-span.ts';

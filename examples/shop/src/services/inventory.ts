@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { baggageUserId, nameRoute, recordFailure } from '../current-span.ts';
+import { baggageUserId, recordFailure } from '../current-span.ts';
 import { openDatabase } from '../database.ts';
 import { log } from '../log.ts';
 import { hasProblem } from '../problems.ts';
@@ -46,13 +46,11 @@ function notFound(context: Context, id: string) {
 const app = new Hono();
 
 app.get('/products', (context) => {
-  nameRoute('GET', '/products');
   const category = context.req.query('category') ?? 'books';
   return context.json(context.req.query('sort') === 'popularity' ? listByPopularity(category) : listByName(category));
 });
 
 app.get('/products/:id', (context) => {
-  nameRoute('GET', '/products/:id');
   const id = context.req.param('id');
   const [product] = database.query(
     {
@@ -76,7 +74,6 @@ function readIds(context: Context): string {
 }
 
 app.get('/product-names', (context) => {
-  nameRoute('GET', '/product-names');
   return context.json(
     database.query(
       {
@@ -90,7 +87,6 @@ app.get('/product-names', (context) => {
 });
 
 app.get('/stock', (context) => {
-  nameRoute('GET', '/stock');
   return context.json(
     database.query(
       {
@@ -104,7 +100,6 @@ app.get('/stock', (context) => {
 });
 
 app.post('/picks', async (context) => {
-  nameRoute('POST', '/picks');
   const { productId, quantity } = await context.req.json<{ productId: number; quantity: number }>();
   const rows = database.query(
     {

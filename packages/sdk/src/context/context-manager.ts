@@ -72,9 +72,17 @@ export function bindEmitter(emitter: EventEmitter, context: Context): void {
   target.emit = own === undefined ? emitBound : (...args) => contextStorage.run(context, () => own.apply(target, args));
 }
 
-/** One function for all emitters, so that binding costs no closure. */
+const originalEmit = EventEmitter.prototype.emit;
+
+/**
+ * One function for all emitters, so that binding costs no closure. Most events of a request and its response have no
+ * listener: those need no context, and entering one costs more than such an emit. (An `error` that nobody listens to
+ * must throw.)
+ */
 function emitBound(this: BoundEmitter, ...args: Parameters<EventEmitter['emit']>): boolean {
   const { emit } = Object.getPrototypeOf(this) as EventEmitter;
+  const [event] = args;
+  if (emit === originalEmit && event !== 'error' && this.listenerCount(event) === 0) return false;
   return contextStorage.run(this[boundContext]!, callEmit, emit, this, args);
 }
 

@@ -6,6 +6,9 @@ export interface PartialSuccess {
   readonly message: string;
 }
 
+/** All spans were taken, without a remark. */
+export const noPartialSuccess: PartialSuccess = { rejectedSpans: 0, message: '' };
+
 /**
  * Reads an `ExportTraceServiceResponse { 1 partial_success { 1 rejected_spans: int64, 2 error_message: string } }`.
  * Bytes that are none read as full success: the status was 200.
@@ -36,7 +39,7 @@ export function readPartialSuccess(body: Uint8Array): PartialSuccess {
       }
     }
   } catch {
-    return { rejectedSpans: 0, message: '' };
+    return noPartialSuccess;
   }
   return { rejectedSpans, message };
 }

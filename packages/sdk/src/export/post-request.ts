@@ -1,5 +1,6 @@
 import * as http from 'node:http';
-import type { ResolvedExportOptions } from './export-options.ts';
+import type { RequestOptions } from 'node:https';
+import { connectTimeoutMs, type Target } from './target.ts';
 
 /** What came of one POST. */
 export type PostResult =
@@ -16,17 +17,29 @@ export interface Poster {
 // Collectors answer with a few bytes; an error page is cut off here.
 const maxAnswerBytes = 65_536;
 
-// An unref'd socket still holds the process while it connects, so that must not take long.
-const connectTimeoutMs = 3_000;
-
-export async function openPoster(options: ResolvedExportOptions): Promise<Poster> {
-  const isSecure = options.url.protocol === 'https:';
+export async function openPoster(target: Target, contentType: string): Promise<Poster> {
+  const isSecure = target.url.startsWith('https:');
   // TLS takes as long to load as all the rest; most collectors are on the same machine or network.
   const { Agent, request } = isSecure ? await import('node:https') : http;
-  const agent = new Agent({ keepAlive: true });
-  const gzip = options.compression === 'gzip' ? await loadGzip() : undefined;
+  const agent = new Agent({ keepAlive: true, ...target.tls });
+  const gzip = target.compression === 'gzip' ? await loadGzip() : undefined;
+  const url = new URL(target.url);
+  const options: RequestOptions = {
+    method: 'POST',
+    agent,
+    ...(target.socketPath !== undefined && { socketPath: target.socketPath }),
+    headers: {
+      ...target.headers,
+      'content-type': contentType,
+      ...(gzip !== undefined && { 'content-encoding': 'gzip' }),
+    },
+  };
+  const open: OpenRequest = (length) => {
+    const headers = { ...options.headers, 'content-length': String(length) };
+    return request(url, { ...options, headers });
+  };
   const send = (body: Uint8Array, retriesLeft: number): Promise<PostResult> =>
-    postOnce(request, agent, options, body, gzip !== undefined).then((result) =>
+    postOnce(open, target.timeoutMs, body).then((result) =>
       'error' in result && result.isStale && retriesLeft > 0 ? send(body, retriesLeft - 1) : result,
     );
   return {
@@ -35,27 +48,16 @@ export async function openPoster(options: ResolvedExportOptions): Promise<Poster
   };
 }
 
+type OpenRequest = (contentLength: number) => http.ClientRequest;
+
 // A kept connection that the collector closed at the very moment fails at once; the next may be as old.
 const maxStaleConnections = 3;
 
 type Attempt = PostResult & { readonly isStale?: boolean };
 
-function postOnce(
-  request: typeof http.request,
-  agent: http.Agent,
-  options: ResolvedExportOptions,
-  body: Uint8Array,
-  isCompressed: boolean,
-): Promise<Attempt> {
+function postOnce(open: OpenRequest, timeoutMs: number, body: Uint8Array): Promise<Attempt> {
   return new Promise((resolve) => {
-    const { url, timeoutMs } = options;
-    const headers = {
-      ...options.headers,
-      'content-type': 'application/x-protobuf',
-      'content-length': String(body.length),
-      ...(isCompressed && { 'content-encoding': 'gzip' }),
-    };
-    const outgoing = request(url, { method: 'POST', agent, headers });
+    const outgoing = open(body.length);
     const timers = [failAfter(outgoing, timeoutMs, `no answer within ${timeoutMs} ms`)];
     const settle = (result: Attempt): void => {
       for (const timer of timers) clearTimeout(timer);

@@ -1,14 +1,14 @@
-import type { AttributeValue, FlatAttributes } from '@clew/wire';
-import { type Context, defaultTextMapSetter, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { AttributeValue } from '@clew/wire';
+import { defaultTextMapSetter, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { contextWithSpan } from '../context/clew-context.ts';
 import { activeContext, isTracingSuppressed } from '../context/context-manager.ts';
 import { RecordingSpan } from '../record/recording-span.ts';
-import { pushBaggageAttributes } from './baggage-attributes.ts';
+import { capturedClientHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { httpAttribute, pushMethod, pushServer, redactQuery, spanNameOf } from './http-conventions.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
-import { outgoingHeaders } from './outgoing-headers.ts';
+import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
 
 const clientSpan = Symbol('clew.clientSpan');
 
@@ -30,21 +30,16 @@ interface UndiciRequest {
  * @returns stops tracing.
  */
 export function traceFetch(options: InstrumentOptions): () => void {
-  const { tracer, propagator, baggageAttributes } = options;
-  const describe = ({ request, context }: Outgoing): FlatAttributes => {
-    const attributes = describeRequest(request);
-    pushBaggageAttributes(attributes, context, baggageAttributes);
-    return attributes;
-  };
-
+  const { tracer, propagator, mayHaveBaggage } = options;
   const stops = [
     subscribeGuarded<{ request: UndiciRequest }>('undici:request:create', ({ request }) => {
       const parent = activeContext();
       if (isTracingSuppressed(parent)) return;
       const name = spanNameOf(request.method);
-      const span = tracer.begin(name, SpanKind.CLIENT, parent, describe, { request, context: parent });
+      const span = tracer.begin(name, SpanKind.CLIENT, parent, describeRequest, request);
       if (span instanceof RecordingSpan) request[clientSpan] = span;
-      const context = contextWithSpan(parent, span);
+      const isTrusted = mayHaveBaggage === undefined || mayHaveBaggage(new URL(request.origin).hostname);
+      const context = contextWithSpan(isTrusted ? parent : withoutBaggage(parent), span);
       if (propagator === undefined) {
         for (const [header, value] of outgoingHeaders(span, context)) putHeader(request, header, value);
         return;
@@ -53,12 +48,14 @@ export function traceFetch(options: InstrumentOptions): () => void {
       propagator.inject(context, carrier, defaultTextMapSetter);
       for (const [header, value] of Object.entries(carrier)) putHeader(request, header, value);
     }),
-    subscribeGuarded<{ request: UndiciRequest; response: { statusCode: number } }>(
+    subscribeGuarded<{ request: UndiciRequest; response: { statusCode: number; headers: readonly Buffer[] } }>(
       'undici:request:headers',
       ({ request, response }) => {
         const span = request[clientSpan];
         if (span === undefined) return;
         span.setAttribute(httpAttribute.statusCode, response.statusCode);
+        const { response: captured } = capturedClientHeaders;
+        if (captured.length > 0) setCapturedHeaders(span, 'response', captured, response.headers.map(String));
         if (response.statusCode < 400) return;
         span.setAttribute(httpAttribute.errorType, String(response.statusCode));
         span.setStatus({ code: SpanStatusCode.ERROR });
@@ -79,11 +76,6 @@ export function traceFetch(options: InstrumentOptions): () => void {
   };
 }
 
-interface Outgoing {
-  readonly request: UndiciRequest;
-  readonly context: Context;
-}
-
 function describeRequest(request: UndiciRequest): AttributeValue[] {
   const attributes: AttributeValue[] = [];
   const origin = String(request.origin).replace(/\/$/, '');
@@ -91,6 +83,10 @@ function describeRequest(request: UndiciRequest): AttributeValue[] {
   pushMethod(attributes, request.method);
   pushServer(attributes, origin.slice(origin.indexOf('//') + 2), isSecure);
   attributes.push(httpAttribute.urlFull, redactQuery(origin + request.path));
+  const { request: captured } = capturedClientHeaders;
+  if (captured.length > 0 && typeof request.headers !== 'string') {
+    pushCapturedHeaders(attributes, 'request', captured, request.headers.map(String));
+  }
   return attributes;
 }
 

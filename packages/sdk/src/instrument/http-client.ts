@@ -1,16 +1,16 @@
 import * as http from 'node:http';
-import type { AttributeValue, FlatAttributes } from '@clew/wire';
-import { type Context, defaultTextMapSetter, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { AttributeValue } from '@clew/wire';
+import { defaultTextMapSetter, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { contextWithSpan } from '../context/clew-context.ts';
 import { activeContext, isTracingSuppressed } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
 import { RecordingSpan } from '../record/recording-span.ts';
-import { pushBaggageAttributes } from './baggage-attributes.ts';
+import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { httpAttribute, pushMethod, pushServer, redactQuery, spanNameOf } from './http-conventions.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
-import { outgoingHeaders } from './outgoing-headers.ts';
+import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
 import { patchHeaderWriting } from './patch-header-writing.ts';
 
 const clientSpan = Symbol('clew.clientSpan');
@@ -31,26 +31,18 @@ interface TracedRequest extends http.ClientRequest {
  * @returns stops tracing.
  */
 export function traceHttpClient(options: InstrumentOptions): () => void {
-  const { tracer, propagator, baggageAttributes } = options;
-  const describe = ({ request, context }: Outgoing): FlatAttributes => {
-    const attributes = describeRequest(request);
-    pushBaggageAttributes(attributes, context, baggageAttributes);
-    return attributes;
-  };
-
+  const { tracer, propagator, mayHaveBaggage } = options;
   /** Starts the span; returns the headers to send, none when the request must not be traced. */
   const begin = (request: TracedRequest): [name: string, value: string][] => {
     const parent = activeContext();
     if (isTracingSuppressed(parent)) return [];
-    const span = tracer.begin(spanNameOf(request.method), SpanKind.CLIENT, parent, describe, {
-      request,
-      context: parent,
-    });
+    const span = tracer.begin(spanNameOf(request.method), SpanKind.CLIENT, parent, describeRequest, request);
     if (span instanceof RecordingSpan) {
       request[clientSpan] = span;
       request.on('close', finishSpan);
     }
-    const context = contextWithSpan(parent, span);
+    const isTrusted = mayHaveBaggage === undefined || mayHaveBaggage(request.host);
+    const context = contextWithSpan(isTrusted ? parent : withoutBaggage(parent), span);
     if (propagator === undefined) return outgoingHeaders(span, context);
     const carrier: Record<string, string> = {};
     propagator.inject(context, carrier, defaultTextMapSetter);
@@ -77,11 +69,6 @@ export function traceHttpClient(options: InstrumentOptions): () => void {
   };
 }
 
-interface Outgoing {
-  readonly request: http.ClientRequest;
-  readonly context: Context;
-}
-
 function publishesNewRequests(): boolean {
   return Number.parseInt(process.versions.node, 10) >= 22;
 }
@@ -101,14 +88,22 @@ function sendHeaders(request: http.ClientRequest, headers: readonly [string, str
 
 function describeRequest(request: http.ClientRequest): AttributeValue[] {
   const attributes: AttributeValue[] = [];
-  const isSecure = request.protocol === 'https:';
+  const { protocol, method, path } = request;
   const hostHeader = request.getHeader('host');
   const host = typeof hostHeader === 'string' ? hostHeader : request.host;
-  pushMethod(attributes, request.method);
-  pushServer(attributes, host, isSecure);
-  attributes.push(httpAttribute.urlFull, redactQuery(`${request.protocol}//${host}${request.path}`));
+  // A request for a proxy names the whole URL; its credentials stay out.
+  const [, scheme = protocol, authority = host, target = path] = path.startsWith('/')
+    ? []
+    : (absoluteForm.exec(path) ?? []);
+  pushMethod(attributes, method);
+  pushServer(attributes, authority, scheme === 'https:');
+  attributes.push(httpAttribute.urlFull, redactQuery(`${scheme}//${authority}${target === '*' ? '' : target}`));
+  const { request: captured } = capturedClientHeaders;
+  if (captured.length > 0) pushCapturedHeaders(attributes, 'request', captured, flattenHeaders(request.getHeaders()));
   return attributes;
 }
+
+const absoluteForm = /^(https?:)\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 
 function noteResponse(request: TracedRequest, response: http.IncomingMessage): void {
   const span = request[clientSpan];
@@ -117,6 +112,8 @@ function noteResponse(request: TracedRequest, response: http.IncomingMessage): v
   const statusCode = response.statusCode ?? 0;
   span.setAttribute(httpAttribute.statusCode, statusCode);
   span.setAttribute(httpAttribute.protocolVersion, response.httpVersion);
+  const { response: captured } = capturedClientHeaders;
+  if (captured.length > 0) setCapturedHeaders(span, 'response', captured, response.rawHeaders);
   if (statusCode >= 400) {
     span.setAttribute(httpAttribute.errorType, String(statusCode));
     span.setStatus({ code: SpanStatusCode.ERROR });

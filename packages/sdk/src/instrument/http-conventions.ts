@@ -34,10 +34,6 @@ const knownMethods = new Set(
   ],
 );
 
-export function isKnownMethod(method: string): boolean {
-  return knownMethods.has(method);
-}
-
 /** What a span is called before a route is known: never the path, which has no bound. */
 export function spanNameOf(method: string): string {
   return knownMethods.has(method) ? method : 'HTTP';
@@ -64,6 +60,7 @@ const secretParameters = /(^|[?&])(AWSAccessKeyId|Signature|sig|X-Goog-Signature
 
 /** A query, or a URL without credentials, with the values of well-known signatures taken out. */
 export function redactQuery(query: string): string {
-  if (!query.includes('=')) return query;
+  // All of them hold one of these; most queries hold neither, and a search is cheaper than the pattern.
+  if (!query.includes('ig') && !query.includes('AWSA')) return query;
   return query.replace(secretParameters, '$1$2=REDACTED');
 }

@@ -8,7 +8,10 @@ import { readRemoteParent } from '../propagate/trace-context-propagator.ts';
  * The context that a request came with. The raw headers are walked once: `request.headers` would make an object of all
  * of them, which many apps never ask for.
  */
-export function contextOfRequest(request: IncomingMessage, propagator: TextMapPropagator | undefined): Context {
+export function contextOfRequest(
+  request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
+  propagator: TextMapPropagator | undefined,
+): Context {
   if (propagator !== undefined) return propagator.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
   const { rawHeaders } = request;
   let traceparent: string | undefined;

@@ -6,6 +6,6 @@ export interface InstrumentOptions {
   readonly tracer: ClewTracer;
   /** Undefined: W3C trace context and baggage, read and written without the way through getters and setters. */
   readonly propagator: TextMapPropagator | undefined;
-  /** Keys of baggage entries that become attributes of server and client spans. */
-  readonly baggageAttributes: readonly string[];
+  /** Whether a host may be sent the baggage; undefined when all may. */
+  readonly mayHaveBaggage: ((host: string) => boolean) | undefined;
 }

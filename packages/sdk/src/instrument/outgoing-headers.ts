@@ -1,4 +1,4 @@
-import type { Context } from '@opentelemetry/api';
+import { type Context, propagation } from '@opentelemetry/api';
 import type { SpanIdentity } from '../api/span-identity.ts';
 import { baggageOf } from '../context/clew-context.ts';
 import { writeBaggageHeader } from '../propagate/baggage-propagator.ts';
@@ -13,4 +13,9 @@ export function outgoingHeaders(span: SpanIdentity, context: Context): [name: st
   const baggageHeader = baggage === undefined ? '' : writeBaggageHeader(baggage);
   if (baggageHeader !== '') headers.push(['baggage', baggageHeader]);
   return headers;
+}
+
+/** The context for a host that must not see the baggage. */
+export function withoutBaggage(context: Context): Context {
+  return baggageOf(context) === undefined ? context : propagation.deleteBaggage(context);
 }

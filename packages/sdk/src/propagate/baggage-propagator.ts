@@ -11,6 +11,7 @@ import {
 } from '@opentelemetry/api';
 import { baggageOf } from '../context/clew-context.ts';
 import { isTracingSuppressed } from '../context/context-manager.ts';
+import { reportDroppedBaggage } from './dropped-baggage.ts';
 
 /** W3C Baggage: the header `baggage`. A member's properties are its entry's metadata. */
 export class W3CBaggagePropagator implements TextMapPropagator {
@@ -53,5 +54,6 @@ export function writeBaggageHeader(baggage: Baggage): string {
       value: String(value),
       properties: metadata?.toString() ?? '',
     })),
+    reportDroppedBaggage,
   );
 }

@@ -1,14 +1,20 @@
-import type { AttributeValue, EventSource, LinkSource, SpanSource } from '@clew/wire';
+import type { AttributeValue, EventSource, FlatAttributes, LinkSource, SpanSource } from '@clew/wire';
 import type { Attributes, Exception, Link, Span, SpanStatus, TimeInput } from '@opentelemetry/api';
 import { type ClockAnchor, nanosAt, readTime, secondsAt } from '../api/clock.ts';
 import { isUsable, SpanIdentity } from '../api/span-identity.ts';
 import { reportFailure } from '../notice.ts';
 import { flattenAttributes, putAttribute } from './flat-attributes.ts';
+import type { SharedAttributes } from './shared-attributes.ts';
 import type { SpanLimits } from './span-limits.ts';
 
-/** Where a span goes when it ends; it is encoded before `record` returns, and may be reused or forgotten after. */
+/** Where spans go. */
 export interface SpanSink {
-  record(span: SpanSource): void;
+  /** A span has started. */
+  open(span: RecordingSpan): void;
+  /** It has ended; it is encoded before this returns, and may be forgotten after. */
+  record(span: RecordingSpan): void;
+  /** A span that was never open: it is only encoded. */
+  write(span: SpanSource): void;
 }
 
 /** OTLP's status codes, which are the api's too. */
@@ -31,6 +37,8 @@ export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
   startNanos = 0;
   endSeconds = 0;
   endNanos = 0;
+  /** Beside the span's own attributes; no key is in both. */
+  shared: SharedAttributes | undefined = undefined;
   attributes: AttributeValue[] = [];
   droppedAttributes = 0;
   events: EventSource[] | undefined = undefined;
@@ -40,8 +48,10 @@ export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
   statusCode: number = statusUnset;
   statusMessage = '';
   override anchor: ClockAnchor;
+  /** Its place among the open spans; -1 when it has none. */
+  openSlot = -1;
+  readonly sink: SpanSink;
   private hasEnded = false;
-  private readonly sink: SpanSink;
   private readonly limits: SpanLimits;
 
   constructor(name: string, kind: number, anchor: ClockAnchor, nowMs: number, sink: SpanSink, limits: SpanLimits) {
@@ -57,19 +67,47 @@ export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
 
   setAttribute(key: string, value: unknown): this {
     if (this.hasEnded) return this;
-    const { limits } = this;
     try {
-      this.droppedAttributes += putAttribute(
-        this.attributes,
-        key,
-        value,
-        limits.attributes,
-        limits.attributeValueChars,
-      );
+      this.put(key, value);
     } catch (error) {
       reportFailure('Span.setAttribute', error);
     }
     return this;
+  }
+
+  /** What {@link SpanSource} calls the bytes of the shared attributes. */
+  get encodedAttributes(): Uint8Array | undefined {
+    return this.shared?.bytes;
+  }
+
+  /** The shared attributes and the span's own. */
+  allAttributes(): FlatAttributes {
+    return this.shared === undefined ? this.attributes : [...this.shared.attributes, ...this.attributes];
+  }
+
+  /**
+   * Gives a span that has no attributes yet those that many have alike.
+   *
+   * @returns false when the limits leave no room for them, or might cut their values: then nothing is changed.
+   */
+  share(shared: SharedAttributes): boolean {
+    const { attributes, attributeValueChars } = this.limits;
+    if (attributes < shared.count || attributeValueChars !== Number.POSITIVE_INFINITY) return false;
+    this.shared = shared;
+    return true;
+  }
+
+  /** As {@link setAttribute}, on a span that has not ended. */
+  put(key: string, value: unknown): void {
+    const { attributes: maxCount, attributeValueChars } = this.limits;
+    let ownCount = maxCount;
+    if (this.shared !== undefined) {
+      if (this.shared.has(key)) {
+        this.attributes.unshift(...this.shared.attributes);
+        this.shared = undefined;
+      } else ownCount -= this.shared.count;
+    }
+    this.droppedAttributes += putAttribute(this.attributes, key, value, ownCount, attributeValueChars);
   }
 
   setAttributes(attributes: Attributes): this {
@@ -110,16 +148,26 @@ export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
 
   /** Ok is final, unset is ignored, and a message is kept with an error only. */
   setStatus(status: SpanStatus): this {
-    const code = status?.code;
-    if (this.hasEnded || this.statusCode === statusOk || (code !== statusOk && code !== statusError)) return this;
-    this.statusCode = code;
-    const { message } = status;
-    this.statusMessage = code === statusError && message !== undefined && message !== null ? String(message) : '';
+    if (this.hasEnded || this.statusCode === statusOk) return this;
+    try {
+      const code = status?.code;
+      if (code !== statusOk && code !== statusError) return this;
+      const { message } = status;
+      this.statusMessage = code === statusError && message !== undefined && message !== null ? String(message) : '';
+      this.statusCode = code;
+    } catch (error) {
+      reportFailure('Span.setStatus', error);
+    }
     return this;
   }
 
   updateName(name: string): this {
-    if (!this.hasEnded) this.name = String(name);
+    if (this.hasEnded) return this;
+    try {
+      this.name = String(name);
+    } catch (error) {
+      reportFailure('Span.updateName', error);
+    }
     return this;
   }
 

@@ -1,6 +1,7 @@
 import { BufferFullError, ByteWriter, encodeTraceRequest, type SpanSource, writeSpan } from '@clew/wire';
 import { reportFailure } from '../notice.ts';
-import type { SpanSink } from './recording-span.ts';
+import { OpenSpans } from './open-spans.ts';
+import type { RecordingSpan, SpanSink } from './recording-span.ts';
 
 /** An encoded `ExportTraceServiceRequest`. */
 export interface Batch {
@@ -32,14 +33,22 @@ export interface SpanBufferOptions {
  * ```
  */
 export class SpanBuffer {
+  readonly openSpans: OpenSpans = new OpenSpans();
   private readonly scopes: ScopeBuffer[] = [];
   private readonly options: SpanBufferOptions;
+  private resource: Uint8Array;
   private spanCount = 0;
   private byteCount = 0;
   private lostCount = 0;
 
   constructor(options: SpanBufferOptions) {
     this.options = options;
+    this.resource = options.resource;
+  }
+
+  /** For all batches from now on, those spans included that are in the buffer. */
+  replaceResource(resource: Uint8Array): void {
+    this.resource = resource;
   }
 
   /** The sink for one scope's spans. @param prefix from `encodeScope`. */
@@ -58,7 +67,7 @@ export class SpanBuffer {
     if (this.spanCount === 0) return undefined;
     const filled = this.scopes.filter((scope) => scope.writer.position > 0);
     const request = encodeTraceRequest(
-      this.options.resource,
+      this.resource,
       filled.map(({ prefix, writer }) => ({ scope: prefix, spans: writer.bytes.subarray(0, writer.position) })),
     );
     for (const scope of this.scopes) scope.writer.reset();
@@ -92,13 +101,24 @@ class ScopeBuffer implements SpanSink {
   readonly prefix: Uint8Array;
   readonly writer: ByteWriter = new ByteWriter(initialScopeBytes, maxScopeBytes);
   private readonly buffer: SpanBuffer;
+  private readonly openSpans: OpenSpans;
 
   constructor(prefix: Uint8Array, buffer: SpanBuffer) {
     this.prefix = prefix;
     this.buffer = buffer;
+    this.openSpans = buffer.openSpans;
   }
 
-  record(span: SpanSource): void {
+  open(span: RecordingSpan): void {
+    this.openSpans.add(span);
+  }
+
+  record(span: RecordingSpan): void {
+    this.openSpans.remove(span);
+    this.write(span);
+  }
+
+  write(span: SpanSource): void {
     if ((span.traceFlags & 1) === 0) return;
     const { writer } = this;
     const before = writer.position;

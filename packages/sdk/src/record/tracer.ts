@@ -9,6 +9,7 @@ import {
   type Span,
   SpanKind,
   type SpanOptions,
+  type TimeInput,
   TraceFlags,
   type Tracer,
   type TraceState,
@@ -21,8 +22,9 @@ import { isUsable, SpanIdentity } from '../api/span-identity.ts';
 import { contextWithSpan, spanOf } from '../context/clew-context.ts';
 import { isTracingSuppressed } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
-import type { Sampler } from '../sample/sampler.ts';
-import { putAttribute } from './flat-attributes.ts';
+import { askSampler, decideByDefault } from '../sample/ask-sampler.ts';
+import type { Sampler, SamplingResult } from '../sample/sampler.ts';
+import { withBaggage } from './baggage-attributes.ts';
 import { RecordingSpan, type SpanSink } from './recording-span.ts';
 import type { SpanLimits } from './span-limits.ts';
 
@@ -30,10 +32,15 @@ import type { SpanLimits } from './span-limits.ts';
 export interface TracerSettings {
   readonly sampler: Sampler;
   readonly limits: SpanLimits;
+  /** Keys of baggage entries that become attributes of every span; undefined when there are none. */
+  readonly baggageAttributes?: readonly string[] | undefined;
 }
 
-/** Attributes that a span starts with, made only when somebody wants them: a sampler, or the span. */
-export type DescribeSpan<Subject> = (subject: Subject) => FlatAttributes;
+/**
+ * Attributes that a span starts with, made only when somebody wants them: a sampler, or the span. With `span`, it may
+ * give some of them to the span as shared attributes and return the rest.
+ */
+export type DescribeSpan<Subject> = (subject: Subject, span?: RecordingSpan) => FlatAttributes;
 
 export class ClewTracer implements Tracer {
   private readonly settings: TracerSettings;
@@ -50,9 +57,7 @@ export class ClewTracer implements Tracer {
       const { kind = SpanKind.INTERNAL, attributes, links, startTime, root } = options ?? {};
       const base = root === true ? trace.deleteSpan(context) : context;
       const describe = attributes === undefined ? undefined : flatten;
-      const span = this.begin(String(name), kind, base, describe, attributes, links);
-      if (span instanceof RecordingSpan && startTime !== undefined) span.startAt(startTime);
-      return span;
+      return this.begin(String(name), kind, base, describe, attributes, links, startTime);
     } catch (error) {
       reportFailure('Tracer.startSpan', error);
       return invalidSpan;
@@ -82,7 +87,8 @@ export class ClewTracer implements Tracer {
    * Starts a span in `context`, whose span is the parent. The sampler is asked first; a span that it refuses costs its
    * ids and nothing else.
    *
-   * @param kind as the api counts. @param describe called with `subject` when attributes are needed.
+   * @param kind as the api counts. @param describe called with `subject` when attributes are needed. @param startTime
+   * default: now.
    */
   begin<Subject>(
     name: string,
@@ -91,41 +97,51 @@ export class ClewTracer implements Tracer {
     describe?: DescribeSpan<Subject> | undefined,
     subject?: Subject,
     links?: Link[],
+    startTime?: TimeInput,
   ): RecordingSpan | PassiveSpan {
     const { sampler } = this.settings;
     const parent = parentIn(context);
+    const traceId0 = parent === undefined ? randomWord() : parent.traceId0;
+    const traceId1 = parent === undefined ? randomWord() : parent.traceId1;
     const traceId2 = parent === undefined ? randomWord() : parent.traceId2;
     const traceId3 = parent === undefined ? randomWord() || 1 : parent.traceId3;
-    if (sampler.decide !== undefined) {
-      const decision = sampler.decide(parent, traceId2, traceId3);
-      const span = this.create(decision, name, kind, parent, traceId2, traceId3);
-      if (span instanceof RecordingSpan) this.fill(span, describe?.(subject as Subject), links);
+    let decided: SamplingDecision | SamplingResult | undefined;
+    try {
+      decided = sampler.decide?.(parent, traceId0, traceId1, traceId2, traceId3, name, kind);
+    } catch (error) {
+      decided = decideByDefault(sampler, parent, error);
+    }
+    if (typeof decided === 'number') {
+      const span = this.create(decided, name, kind, parent, traceId0, traceId1, traceId2, traceId3);
+      if (span instanceof RecordingSpan)
+        this.fill(span, this.describe(context, describe, subject as Subject, span), links, startTime);
       return span;
     }
-    return this.beginAsking(name, kind, context, parent, traceId2, traceId3, describe?.(subject as Subject), links);
-  }
-
-  /** The way through the specification's sampler interface, for samplers that look at more than the trace id. */
-  private beginAsking(
-    name: string,
-    kind: SpanKind,
-    context: Context,
-    parent: SpanIdentity | undefined,
-    traceId2: number,
-    traceId3: number,
-    attributes: FlatAttributes = [],
-    links: Link[] = [],
-  ): RecordingSpan | PassiveSpan {
-    const [word0, word1] = parent === undefined ? [randomWord(), randomWord()] : [parent.traceId0, parent.traceId1];
-    const traceId = hexOfFour(word0, word1, traceId2, traceId3);
-    const result = this.settings.sampler.shouldSample(context, traceId, name, kind, toObject(attributes), links);
-    const span = this.create(result.decision, name, kind, parent, traceId2, traceId3, word0, word1);
-    if (result.traceState !== undefined) span.traceState = emptyToUndefined(result.traceState);
+    let attributes: FlatAttributes | undefined;
+    if (decided === undefined) {
+      attributes = this.describe(context, describe, subject as Subject);
+      const traceId = hexOfFour(traceId0, traceId1, traceId2, traceId3);
+      decided = askSampler(sampler, parent, context, traceId, name, kind, toObject(attributes), links ?? []);
+    }
+    const span = this.create(decided.decision, name, kind, parent, traceId0, traceId1, traceId2, traceId3);
+    if (decided.traceState !== undefined) span.traceState = emptyToUndefined(decided.traceState);
     if (span instanceof RecordingSpan) {
-      this.fill(span, attributes, links);
-      if (result.attributes !== undefined) span.setAttributes(result.attributes);
+      this.fill(span, attributes ?? this.describe(context, describe, subject as Subject, span), links, startTime);
+      if (decided.attributes !== undefined) span.setAttributes(decided.attributes);
     }
     return span;
+  }
+
+  /** What a span starts with: those entries of the baggage that were asked for, then what describes it. */
+  private describe<Subject>(
+    context: Context,
+    describe: DescribeSpan<Subject> | undefined,
+    subject: Subject,
+    span?: RecordingSpan,
+  ): FlatAttributes | undefined {
+    const described = describe?.(subject, span);
+    const { baggageAttributes } = this.settings;
+    return baggageAttributes === undefined ? described : withBaggage(described, context, baggageAttributes);
   }
 
   private create(
@@ -133,16 +149,16 @@ export class ClewTracer implements Tracer {
     name: string,
     kind: SpanKind,
     parent: SpanIdentity | undefined,
+    traceId0: number,
+    traceId1: number,
     traceId2: number,
     traceId3: number,
-    traceId0?: number,
-    traceId1?: number,
   ): RecordingSpan | PassiveSpan {
     const span =
       decision === SamplingDecision.NOT_RECORD ? new PassiveSpan() : this.createRecording(name, kind, parent);
     if (parent === undefined) {
-      span.traceId0 = traceId0 ?? randomWord();
-      span.traceId1 = traceId1 ?? randomWord();
+      span.traceId0 = traceId0;
+      span.traceId1 = traceId1;
       span.traceId2 = traceId2;
       span.traceId3 = traceId3;
       span.traceFlags = randomFlag;
@@ -160,6 +176,7 @@ export class ClewTracer implements Tracer {
     const nowMs = performance.now();
     const anchor = parent?.anchor ?? currentAnchor(nowMs);
     const span = new RecordingSpan(name, kind + 1, anchor, nowMs, this.sink, this.settings.limits);
+    this.sink.open(span);
     if (parent !== undefined) {
       span.parentSpanId0 = parent.spanId0;
       span.parentSpanId1 = parent.spanId1;
@@ -168,21 +185,19 @@ export class ClewTracer implements Tracer {
     return span;
   }
 
-  private fill(span: RecordingSpan, attributes: FlatAttributes | undefined, links: Link[] | undefined): void {
+  private fill(
+    span: RecordingSpan,
+    attributes: FlatAttributes | undefined,
+    links: Link[] | undefined,
+    startTime: TimeInput | undefined,
+  ): void {
     if (attributes !== undefined) {
-      const { attributes: maxCount, attributeValueChars } = this.settings.limits;
       for (let index = 0; index < attributes.length; index += 2) {
-        const key = attributes[index] as string;
-        span.droppedAttributes += putAttribute(
-          span.attributes,
-          key,
-          attributes[index + 1],
-          maxCount,
-          attributeValueChars,
-        );
+        span.put(attributes[index] as string, attributes[index + 1]);
       }
     }
     if (links !== undefined) span.addLinks(links);
+    if (startTime !== undefined) span.startAt(startTime);
   }
 }
 
@@ -205,7 +220,7 @@ function flatten(attributes: Attributes | undefined): FlatAttributes {
   return Object.entries(attributes ?? {}).flat(1) as FlatAttributes;
 }
 
-function toObject(attributes: FlatAttributes): Attributes {
+function toObject(attributes: FlatAttributes = []): Attributes {
   const object: Attributes = {};
   for (let index = 0; index < attributes.length; index += 2) {
     object[attributes[index] as string] = attributes[index + 1] as string;

@@ -20,11 +20,22 @@ export interface Sampler {
     links: Link[],
   ): SamplingResult;
   toString(): string;
-  /**
-   * For samplers that look at nothing but parent and trace id: the same decision from words, without a string or an
-   * object. `traceId2` and `traceId3` are the low 64 bits of the trace id.
-   */
+  /** Asked first, when it is there: a span that it refuses costs its ids, and neither attributes nor a string. */
   readonly decide?: DecideSampling | undefined;
+  /** Ends what the sampler does in the background. */
+  shutdown?(): void | Promise<void>;
 }
 
-export type DecideSampling = (parent: SpanIdentity | undefined, traceId2: number, traceId3: number) => SamplingDecision;
+/**
+ * The same decision as `shouldSample`, from what costs nothing: the parent, the words of the trace id, name and kind.
+ * Undefined when that is not enough: `shouldSample` is asked then.
+ */
+export type DecideSampling = (
+  parent: SpanIdentity | undefined,
+  traceId0: number,
+  traceId1: number,
+  traceId2: number,
+  traceId3: number,
+  name: string,
+  kind: SpanKind,
+) => SamplingDecision | SamplingResult | undefined;

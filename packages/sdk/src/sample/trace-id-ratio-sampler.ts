@@ -1,36 +1,38 @@
 import { type Context, SamplingDecision } from '@opentelemetry/api';
 import { wordOfHex } from '../api/random-ids.ts';
+import { clampRatio } from './ratio.ts';
 import type { DecideSampling, Sampler, SamplingResult } from './sampler.ts';
 
 /**
  * Records a part of all traces, the same ones in every process that uses the same ratio or a higher one.
  *
- * As OpenTelemetry's probability sampling defines it: of the trace id the low 56 bits are random (W3C Trace Context
- * level 2); the trace is kept when they are at least `(1 - ratio) * 2^56`.
+ * The specification leaves the hash of the trace id open. This is the one of OpenTelemetry's JavaScript SDK: the four
+ * words of the id, XORed, are below the ratio of 2^32. So services that have moved and services that have not agree on
+ * every trace. Across languages only the probability sampler is consistent.
  */
 export class TraceIdRatioBasedSampler implements Sampler {
   readonly ratio: number;
   readonly decide: DecideSampling;
+  private readonly bound: number;
 
   /** @param ratio 0 to 1; what lies outside is taken as the nearer end, what is no number as 0. */
   constructor(ratio = 1) {
-    this.ratio = Number.isNaN(ratio) ? 0 : Math.min(1, Math.max(0, ratio));
-    // The threshold in two parts, 24 and 32 bits: 56 bits are more than a double holds.
-    const threshold = (1 - this.ratio) * 2 ** 24;
-    const high = Math.floor(threshold);
-    const low = Math.floor((threshold - high) * 2 ** 32);
-    this.decide = (_parent, traceId2, traceId3) => {
-      const randomHigh = traceId2 & 0xff_ffff;
-      const isKept = randomHigh > high || (randomHigh === high && traceId3 >>> 0 >= low);
-      return isKept ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD;
-    };
+    this.ratio = clampRatio(ratio);
+    this.bound = this.ratio === 1 ? 2 ** 32 : Math.floor(this.ratio * (2 ** 32 - 1));
+    this.decide = (_parent, traceId0, traceId1, traceId2, traceId3) =>
+      this.decideFromHash(traceId0 ^ traceId1 ^ traceId2 ^ traceId3);
   }
 
   shouldSample(_context: Context, traceId: string): SamplingResult {
-    return { decision: this.decide(undefined, wordOfHex(traceId, 16), wordOfHex(traceId, 24)) };
+    const hash = wordOfHex(traceId, 0) ^ wordOfHex(traceId, 8) ^ wordOfHex(traceId, 16) ^ wordOfHex(traceId, 24);
+    return { decision: this.decideFromHash(hash) };
   }
 
   toString(): string {
     return `TraceIdRatioBased{${this.ratio}}`;
+  }
+
+  private decideFromHash(hash: number): SamplingDecision {
+    return hash >>> 0 < this.bound ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD;
   }
 }

@@ -43,18 +43,26 @@ export function parseBaggage(header: string): BaggageMember[] {
 /**
  * Writes a `baggage` header. Values are percent-encoded as UTF-8, `%` included; a member whose key is no token is left
  * out, and so are properties that do not follow the grammar. Members beyond the limits are left out whole.
+ *
+ * @param onLeftOut called with the key of each member that is left out.
  */
-export function formatBaggage(members: Iterable<BaggageMember>): string {
+export function formatBaggage(members: Iterable<BaggageMember>, onLeftOut?: (key: string) => void): string {
   let header = '';
   let count = 0;
   for (const member of members) {
-    if (!tokenPattern.test(member.key)) continue;
+    if (count === maxBaggageMembers || !tokenPattern.test(member.key)) {
+      onLeftOut?.(member.key);
+      continue;
+    }
     let text = `${member.key}=${encodeValue(member.value)}`;
     if (member.properties !== '' && propertiesPattern.test(member.properties)) text += `;${member.properties}`;
     const separator = count === 0 ? '' : ',';
-    if (header.length + separator.length + text.length > maxBaggageBytes) continue;
+    if (header.length + separator.length + text.length > maxBaggageBytes) {
+      onLeftOut?.(member.key);
+      continue;
+    }
     header += separator + text;
-    if (++count === maxBaggageMembers) break;
+    count++;
   }
   return header;
 }

@@ -1,4 +1,4 @@
-import type { ByteWriter } from './byte-writer.ts';
+import { ByteWriter } from './byte-writer.ts';
 
 /**
  * What an attribute may hold. Numbers that are integral and within int64 are written as int, all others as double.
@@ -38,6 +38,13 @@ export function writeAttributes(writer: ByteWriter, tag: number, attributes: Fla
     writer.writeByte(tag);
     writeKeyValue(writer, attributes[index] as string, attributes[index + 1], 0);
   }
+}
+
+/** The bytes that {@link writeAttributes} writes, for those that are written again and again. */
+export function encodeAttributes(tag: number, attributes: FlatAttributes): Uint8Array {
+  const writer = new ByteWriter(512, maxEncodedBytes);
+  writeAttributes(writer, tag, attributes);
+  return writer.copyWritten();
 }
 
 function writeKeyValue(writer: ByteWriter, key: string, value: AttributeValue, depth: number): void {
@@ -116,6 +123,9 @@ function writeComposite(writer: ByteWriter, value: object, depth: number): void 
   }
   writer.endMessage(start);
 }
+
+// Attributes of this size are a mistake; OTLP itself names no limit.
+const maxEncodedBytes = 16 * 1_048_576;
 
 // 2^63 is exact as a double; the largest int64 is not.
 const int64Limit = 2 ** 63;

@@ -27,6 +27,8 @@ export interface SpanSource {
   readonly startNanos: number;
   readonly endSeconds: number;
   readonly endNanos: number;
+  /** More attributes, as {@link encodeAttributes} encodes them under tag 4a; undefined: none. */
+  readonly encodedAttributes?: Uint8Array | undefined;
   readonly attributes: FlatAttributes;
   readonly droppedAttributes: number;
   readonly events: readonly EventSource[] | undefined;
@@ -111,6 +113,7 @@ export function writeSpan(writer: ByteWriter, span: SpanSource): void {
   writeTime(writer, span.startSeconds, span.startNanos);
   writer.writeByte(0x41);
   writeTime(writer, span.endSeconds, span.endNanos);
+  if (span.encodedAttributes !== undefined) writer.writeRaw(span.encodedAttributes);
   writeAttributes(writer, 0x4a, span.attributes);
   if (span.droppedAttributes !== 0) writeCount(writer, 0x50, span.droppedAttributes);
   if (span.events !== undefined) for (const event of span.events) writeEvent(writer, event);

@@ -1,0 +1,66 @@
+import { readList } from '../environment.ts';
+
+/**
+ * Which libraries wake a community instrumentation, by its short name: what stands after `@opentelemetry/instrumentation-`.
+ * One that is not listed is woken by the library of its short name, so that new ones are found without a change here.
+ */
+const librariesOfInstrumentation: Readonly<Record<string, readonly string[]>> = {
+  'aws-sdk': [
+    '@aws-sdk/middleware-stack',
+    '@aws-sdk/smithy-client',
+    '@smithy/core',
+    '@smithy/middleware-stack',
+    '@smithy/smithy-client',
+    'aws-sdk',
+  ],
+  cucumber: ['@cucumber/cucumber'],
+  grpc: ['@grpc/grpc-js'],
+  hapi: ['@hapi/hapi'],
+  'nestjs-core': ['@nestjs/core'],
+  pg: ['pg', 'pg-pool'],
+  // Prisma's stands in its own scope: @prisma/instrumentation.
+  prisma: ['@prisma/client', '.prisma/client'],
+  redis: ['redis', '@redis/client', '@node-redis/client'],
+  'redis-4': ['redis', '@redis/client', '@node-redis/client'],
+};
+
+/** Instrumentations that are never loaded: ours take their place, or they are not about traces of a server. */
+export const neverLoaded: ReadonlySet<string> = new Set([
+  // Ours.
+  'http',
+  'undici',
+  // Metrics only.
+  'host-metrics',
+  'perf-hooks',
+  'runtime-node',
+  // Browsers.
+  'document-load',
+  'fetch',
+  'long-task',
+  'user-interaction',
+  'web-exception',
+  'xml-http-request',
+]);
+
+/** Modules of Node itself, traced only when `OTEL_NODE_ENABLED_INSTRUMENTATIONS` names them: a span for every socket. */
+export const builtinInstrumentations: ReadonlySet<string> = new Set(['dns', 'fs', 'net']);
+
+/** Package names whose loading wakes the instrumentation. */
+export function librariesOf(shortName: string): readonly string[] {
+  return Object.hasOwn(librariesOfInstrumentation, shortName) ? librariesOfInstrumentation[shortName]! : [shortName];
+}
+
+/**
+ * Whether an instrumentation is wanted, by its short name (`pg`, `http`, `undici`): the variables of
+ * `@opentelemetry/auto-instrumentations-node`, read as it reads them. `OTEL_NODE_DISABLED_INSTRUMENTATIONS` wins; when
+ * `OTEL_NODE_ENABLED_INSTRUMENTATIONS` is set, only what it names is wanted.
+ */
+export function isInstrumentationWanted(shortName: string): boolean {
+  if (readList('OTEL_NODE_DISABLED_INSTRUMENTATIONS')?.includes(shortName) === true) return false;
+  return readList('OTEL_NODE_ENABLED_INSTRUMENTATIONS')?.includes(shortName) ?? true;
+}
+
+/** Names that `OTEL_NODE_ENABLED_INSTRUMENTATIONS` lists. */
+export function namedInstrumentations(): readonly string[] {
+  return readList('OTEL_NODE_ENABLED_INSTRUMENTATIONS') ?? [];
+}

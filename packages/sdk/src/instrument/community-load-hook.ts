@@ -1,0 +1,205 @@
+import Module from 'node:module';
+import { isAbsolute, sep } from 'node:path';
+import { reportFailure } from '../notice.ts';
+
+/** What happens when a library is loaded. The modules of one library share one object. */
+export interface LibraryHook {
+  /** Before its first module is evaluated; once. */
+  beforeLoad?(): void;
+  /** After each of its modules is; what it returns takes the place of the exports. */
+  afterLoad?(exports: unknown): unknown;
+}
+
+interface LoadedModule {
+  exports: unknown;
+  loaded: boolean;
+}
+
+/** Lets all who load a file from now on have `exports`. */
+type KeepExports = (filename: string, exports: unknown) => void;
+
+interface LoaderPrototype {
+  require(this: unknown, request: string): unknown;
+}
+
+/** The inside of Node's CommonJS loader that its own documentation tells people to patch. */
+interface CommonJsLoader {
+  _load(request: string, parent: unknown, isMain: boolean): unknown;
+  _resolveFilename(request: string, parent: unknown): string;
+  readonly _cache: Record<string, LoadedModule | undefined>;
+  readonly prototype: LoaderPrototype;
+}
+
+const loader = Module as unknown as CommonJsLoader;
+
+/**
+ * Calls hooks when libraries are loaded as CommonJS, which nearly all are, by `require` or by `import`: Node 20 to 26
+ * pass both through `Module._load`, so that no ES module loader is needed.
+ *
+ * ```
+ *   require('pg')  ─▶ Module.prototype.require ─▶ Module._load('pg', parent)
+ *                     ▲ community instrumentations           │ this hook
+ *                     │ patch what passes here              ▼
+ *   import 'pg'    ─────────────────────────────▶ Module._load('/…/node_modules/pg/lib/index.js', undefined)
+ * ```
+ *
+ * An import does not pass `Module.prototype.require`, and neither does the very load that made an instrumentation patch
+ * it: the hook sends these two through it once more, and puts what comes out into the module cache, where imports find
+ * it.
+ *
+ * @param hooks by package name.
+ * @returns takes the hook off again.
+ */
+export function hookLibraryLoads(hooks: ReadonlyMap<string, LibraryHook>): () => void {
+  const original = loader._load;
+  const prepared = new Set<LibraryHook>();
+  const stops: (() => void)[] = [];
+  /** Files on their second way, or in a cycle of requires: these pass as they would without the hook. */
+  const loading = new Set<string>();
+  let isOn = true;
+
+  /** Modules that imports wait for, by file. */
+  const imported = new Map<string, LoadedModule>();
+  const keep: KeepExports = (filename, exports) => {
+    replaceExports(filename, exports);
+    const module = imported.get(filename);
+    if (module === undefined) return;
+    module.exports = exports;
+    module.loaded = true;
+  };
+
+  const prepare = (hook: LibraryHook): void => {
+    prepared.add(hook);
+    const { require } = loader.prototype;
+    hook.beforeLoad?.();
+    if (loader.prototype.require !== require) stops.push(keepPatchedExports(hooks, keep));
+  };
+
+  const loadFile = (hook: LibraryHook, filename: string, request: string, parent: unknown): unknown => {
+    const isFirst = !prepared.has(hook);
+    if (isFirst) prepare(hook);
+    takeUnloaded(filename, imported);
+    let exports =
+      isFirst || parent === undefined || parent === null
+        ? loader.prototype.require.call(parent, request)
+        : original.call(loader, request, parent, false);
+    if (hook.afterLoad !== undefined) exports = afterLoad(hook, exports);
+    keep(filename, exports);
+    return exports;
+  };
+
+  const loadHooked = (hook: LibraryHook, request: string, parent: unknown): unknown => {
+    let filename: string;
+    try {
+      filename = loader._resolveFilename(request, parent);
+    } catch {
+      // Not installed: an optional dependency, say. Node throws what the app expects.
+      return original.call(loader, request, parent, false);
+    }
+    if (loading.has(filename)) return original.call(loader, request, parent, false);
+    loading.add(filename);
+    try {
+      return loadFile(hook, filename, request, parent);
+    } finally {
+      loading.delete(filename);
+    }
+  };
+
+  const patched: CommonJsLoader['_load'] = (request, parent, isMain) => {
+    const hook = isOn && !isMain ? hookOf(hooks, request) : undefined;
+    return hook === undefined ? original.call(loader, request, parent, isMain) : loadHooked(hook, request, parent);
+  };
+  loader._load = patched;
+  return () => {
+    isOn = false;
+    if (loader._load === patched) loader._load = original;
+    for (const stop of stops) stop();
+  };
+}
+
+function afterLoad(hook: LibraryHook, exports: unknown): unknown {
+  try {
+    return hook.afterLoad?.(exports);
+  } catch (error) {
+    reportFailure('a library hook', error);
+    return exports;
+  }
+}
+
+/**
+ * Around the `require` that an instrumentation has just patched: one that replaces exports instead of changing them
+ * tells only those who `require` the library. Here they get into the module cache, for those who `import` it later.
+ *
+ * @returns takes it off again.
+ */
+function keepPatchedExports(hooks: ReadonlyMap<string, LibraryHook>, keep: KeepExports): () => void {
+  const { prototype } = loader;
+  const inner = prototype.require;
+  let isOn = true;
+  const require: LoaderPrototype['require'] = function (request) {
+    const exports = inner.call(this, request);
+    if (isOn && hookOf(hooks, request) !== undefined) keep(loader._resolveFilename(request, this), exports);
+    return exports;
+  };
+  prototype.require = require;
+  return () => {
+    isOn = false;
+    if (prototype.require === require) prototype.require = inner;
+  };
+}
+
+/**
+ * An import puts an empty module into the cache, long before it has it loaded and takes the exports from it. Until Node 22
+ * it takes a reference of its own that loading leaves in the module, out of anyone's reach; so another module is loaded in
+ * its place, and it is given the exports.
+ */
+function takeUnloaded(filename: string, imported: Map<string, LoadedModule>): void {
+  const module = loader._cache[filename];
+  if (module === undefined || module.loaded) return;
+  delete loader._cache[filename];
+  imported.set(filename, module);
+}
+
+/** Lets everyone who loads this file from now on have `exports`: from a copy of its module, without that reference. */
+function replaceExports(filename: string, exports: unknown): void {
+  const module = loader._cache[filename];
+  if (module === undefined || module.exports === exports) return;
+  module.exports = exports;
+  loader._cache[filename] = Object.assign(Object.create(loader.prototype) as LoadedModule, module);
+}
+
+/** Relative requests stay inside a package that was hooked already, or are the app's own. */
+function hookOf(hooks: ReadonlyMap<string, LibraryHook>, request: unknown): LibraryHook | undefined {
+  if (typeof request !== 'string' || request.startsWith('.')) return undefined;
+  const direct = hooks.get(request);
+  if (direct !== undefined) return direct;
+  const name = packageNameOf(request);
+  return name === undefined ? undefined : hooks.get(name);
+}
+
+const inModules = `${sep}node_modules${sep}`;
+
+/** The package that a bare specifier or an absolute path belongs to. */
+function packageNameOf(request: string): string | undefined {
+  let path = request;
+  if (isAbsolute(request)) {
+    const start = request.lastIndexOf(inModules);
+    if (start < 0) return undefined;
+    path = request.slice(start + inModules.length);
+    if (sep !== '/') path = path.replaceAll(sep, '/');
+  }
+  const first = path.indexOf('/');
+  if (!path.startsWith('@')) return first < 0 ? path : path.slice(0, first);
+  const second = first < 0 ? -1 : path.indexOf('/', first + 1);
+  return second < 0 ? path : path.slice(0, second);
+}
+
+/** Which of the hooked libraries were loaded before: nothing can be done for these any more. */
+export function listLoadedLibraries(hooks: ReadonlyMap<string, LibraryHook>): string[] {
+  const loaded = new Set<string>();
+  for (const filename of Object.keys(loader._cache)) {
+    const name = packageNameOf(filename);
+    if (name !== undefined && hooks.has(name)) loaded.add(name);
+  }
+  return [...loaded];
+}

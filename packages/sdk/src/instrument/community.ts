@@ -1,0 +1,107 @@
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import type { TracerProvider } from '@opentelemetry/api';
+import { writeNotice } from '../notice.ts';
+import { CommunityInstrumentation } from './community-instrumentation.ts';
+import {
+  builtinInstrumentations,
+  isInstrumentationWanted,
+  librariesOf,
+  namedInstrumentations,
+  neverLoaded,
+} from './community-libraries.ts';
+import { hookLibraryLoads, type LibraryHook, listLoadedLibraries } from './community-load-hook.ts';
+import { findInstrumentationPackages } from './community-packages.ts';
+import { clearInstrumentationReport, noteInstrumentation } from './community-registry.ts';
+import { correlateConsole } from './console-logs.ts';
+import { type LoggerName, loggerHooks } from './logs.ts';
+
+export interface LibraryOptions {
+  readonly tracerProvider: TracerProvider;
+  /** The loggers whose lines carry the trace. */
+  readonly loggers: readonly LoggerName[];
+}
+
+/**
+ * Traces the libraries for which the app has a community instrumentation installed, and correlates its logs. Nothing of
+ * that is loaded before the library is.
+ *
+ * @returns stops it.
+ */
+export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () => void {
+  const instrumentations: CommunityInstrumentation[] = [];
+  const hooks = new Map<string, LibraryHook>();
+  const found = findInstrumentationPackages();
+  for (const each of found) {
+    const { shortName, name } = each;
+    if (neverLoaded.has(shortName)) continue;
+    if (!isInstrumentationWanted(shortName) || isUnwantedLogger(shortName, loggers)) {
+      noteInstrumentation({ name: shortName, package: name, state: 'off' });
+      continue;
+    }
+    if (builtinInstrumentations.has(shortName) && !namedInstrumentations().includes(shortName)) continue;
+    const instrumentation = new CommunityInstrumentation(each, tracerProvider);
+    instrumentations.push(instrumentation);
+    for (const library of librariesOf(shortName)) addHook(hooks, library, instrumentation);
+    hooks.set(name, { beforeLoad: () => instrumentation.leaveToApp() });
+    if (builtinInstrumentations.has(shortName)) enableBuiltin(shortName, instrumentation);
+  }
+  sayUnknown(new Set(found.map(({ shortName }) => shortName)));
+  for (const [logger, hook] of loggerHooks) {
+    if (loggers.includes(logger) && isInstrumentationWanted(logger) && !hooks.has(logger)) hooks.set(logger, hook);
+  }
+  const stopConsole = loggers.includes('console') ? correlateConsole() : undefined;
+  failLoaded(hooks);
+  const stopHook = hooks.size === 0 ? undefined : hookLibraryLoads(hooks);
+  return () => {
+    stopHook?.();
+    stopConsole?.();
+    for (const instrumentation of instrumentations) instrumentation.disable();
+    clearInstrumentationReport();
+  };
+}
+
+/** One library may have two instrumentations: redis had one for its version 4 alone. */
+function addHook(hooks: Map<string, LibraryHook>, library: string, instrumentation: CommunityInstrumentation): void {
+  const other = hooks.get(library);
+  if (other === undefined) {
+    hooks.set(library, instrumentation);
+    return;
+  }
+  hooks.set(library, {
+    beforeLoad: () => {
+      other.beforeLoad?.();
+      instrumentation.beforeLoad();
+    },
+  });
+}
+
+function isUnwantedLogger(shortName: string, loggers: readonly LoggerName[]): boolean {
+  return loggerHooks.has(shortName as LoggerName) && !loggers.includes(shortName as LoggerName);
+}
+
+/** Modules of Node are loaded already: the instrumentation patches them the next time they are required. */
+function enableBuiltin(shortName: string, instrumentation: CommunityInstrumentation): void {
+  instrumentation.beforeLoad();
+  const load = createRequire(import.meta.url);
+  load(shortName);
+  syncBuiltinESMExports();
+}
+
+/** What the app loaded before tracing started is not patched any more; said, since nothing else would show it. */
+function failLoaded(hooks: ReadonlyMap<string, LibraryHook>): void {
+  for (const library of listLoadedLibraries(hooks)) {
+    const hook = hooks.get(library);
+    if (hook instanceof CommunityInstrumentation) hook.comeTooLate(library);
+  }
+}
+
+function sayUnknown(found: ReadonlySet<string>): void {
+  const ours = new Set(['http', 'undici', 'pino', 'winston']);
+  const unknown = namedInstrumentations().filter((name) => !found.has(name) && !ours.has(name));
+  if (unknown.length === 0) return;
+  writeNotice(
+    'warn',
+    `OTEL_NODE_ENABLED_INSTRUMENTATIONS names ${unknown.join(', ')}, which the app has not installed as ` +
+      unknown.map((name) => `@opentelemetry/instrumentation-${name}`).join(', '),
+  );
+}

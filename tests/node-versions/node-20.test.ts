@@ -1,0 +1,3 @@
+import { testOnNode } from './run-suite.js';
+
+testOnNode('20');
