@@ -22,7 +22,6 @@ async function start(): Promise<{ shutdown(): Promise<void> }> {
 const tracing = await start();
 const tracer = trace.getTracer('load');
 const startMs = performance.now();
-const cpuBefore = process.cpuUsage();
 let made = 0;
 let peakMiB = 0;
 for (;;) {
@@ -45,7 +44,6 @@ for (;;) {
   if (elapsedMs >= Number(seconds) * 1_000) break;
   await sleep(5);
 }
-const { user, system } = process.cpuUsage(cpuBefore);
 await tracing.shutdown();
-process.send?.({ made, peakMiB, cpuMicros: user + system });
+process.send?.({ made, peakMiB });
 process.disconnect?.();

@@ -13,7 +13,6 @@ const [seconds = 30, rate = 5_000, answerMs = 500] = process.argv.slice(2).map(N
 interface Made {
   readonly made: number;
   readonly peakMiB: number;
-  readonly cpuMicros: number;
 }
 
 function start(script: string, args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): ChildProcess {
@@ -30,7 +29,7 @@ async function measure(sdk: 'clew' | 'official'): Promise<Figure[]> {
   const port = await nextMessage<number>(collector);
   const app = start('app.js', [sdk, rate, seconds], { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
   const exited = once(app, 'exit');
-  const { made, peakMiB, cpuMicros } = await nextMessage<Made>(app);
+  const { made, peakMiB } = await nextMessage<Made>(app);
   await exited;
   collector.send('count');
   const arrived = await nextMessage<number>(collector);
@@ -46,7 +45,6 @@ async function measure(sdk: 'clew' | 'official'): Promise<Figure[]> {
     },
     { what: `${sdk}: lost`, value: (100 * (made - arrived)) / made, unit: '%' },
     { what: `${sdk}: memory at its peak`, value: peakMiB, unit: 'MiB' },
-    { what: `${sdk}: CPU a span, loop and export included`, value: cpuMicros / made, unit: 'us' },
   ];
 }
 

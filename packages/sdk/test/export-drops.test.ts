@@ -3,6 +3,9 @@ import { type TestContext, test } from 'node:test';
 import { OtlpSink } from './otlp-sink.js';
 import { runNode, writeApp } from './run-app.js';
 
+// What does not come would be awaited for ever.
+const slow = { timeout: 20_000 };
+
 async function run(t: TestContext, sink: OtlpSink, source: string, env: Record<string, string>) {
   const path = await writeApp(
     t,
@@ -20,31 +23,35 @@ async function run(t: TestContext, sink: OtlpSink, source: string, env: Record<s
   });
 }
 
-test('a collector that is too slow: one line when dropping starts, one with the count when it ends', async (t) => {
-  const sink = await OtlpSink.start();
-  t.after(() => sink.close());
-  const held: (() => void)[] = [];
-  sink.answer = () => new Promise((resolve) => held.push(() => resolve({})));
-  const app = await run(
-    t,
-    sink,
-    `make(30); console.log('made'); process.stdin.resume();
+test(
+  'a collector that is too slow: one line when dropping starts, one with the count when it ends',
+  slow,
+  async (t) => {
+    const sink = await OtlpSink.start();
+    t.after(() => sink.close());
+    const held: (() => void)[] = [];
+    sink.answer = () => new Promise((resolve) => held.push(() => resolve({})));
+    const app = await run(
+      t,
+      sink,
+      `make(30); console.log('made'); process.stdin.resume();
      const waiting = setInterval(() => {}, 1000); process.on('SIGUSR2', () => clearInterval(waiting));`,
-    { OTEL_BSP_MAX_QUEUE_SIZE: '20' },
-  );
-  await app.waitForText(/spans are being dropped/);
-  await app.waitForText(/made/);
-  sink.answer = undefined;
-  while (sink.spans.length < 20) {
-    held.shift()?.();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  await app.waitForText(/keeps up again; 10 spans were lost meanwhile/);
-  app.child.kill('SIGUSR2');
-  assert.deepEqual(await app.exit(), { code: 0, signal: null });
-  assert.equal(sink.spans.length, 20);
-  assert.equal(app.notices.length, 3, app.stderr);
-});
+      { OTEL_BSP_MAX_QUEUE_SIZE: '20' },
+    );
+    await app.waitForText(/spans are being dropped/);
+    await app.waitForText(/made/);
+    sink.answer = undefined;
+    while (sink.spans.length < 20) {
+      held.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await app.waitForText(/keeps up again; 10 spans were lost meanwhile/);
+    app.child.kill('SIGUSR2');
+    assert.deepEqual(await app.exit(), { code: 0, signal: null });
+    assert.equal(sink.spans.length, 20);
+    assert.equal(app.notices.length, 3, app.stderr);
+  },
+);
 
 test('the queue is bounded in spans as well: the last that fits is kept, the next is dropped', async (t) => {
   for (const [made, lost] of [

@@ -85,7 +85,7 @@ test('an app that catches its last error and exits is a crash too; one that goes
   assert.equal(dying.sink.spans[0]?.status.code, 2);
   const surviving = await start(
     t,
-    `const open = tracer.startSpan('open');
+    `const open = tracer.startSpan('open'); globalThis.forgotten = tracer.startSpan('forgotten');
      process.on('uncaughtException', () => setTimeout(() => open.end(), 20));
      setTimeout(() => { throw new Error('boom'); }, 20);`,
   );

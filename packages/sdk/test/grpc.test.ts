@@ -42,7 +42,7 @@ class GrpcCollector {
           collector.peers.add(call.getPeer());
           const { error, body = Buffer.alloc(0), delayMs = 0 } = collector.answer();
           if (error === undefined) collector.spans.push(...decodeTraceRequest(call.request));
-          setTimeout(() => (error === undefined ? callback(null, body) : callback(error)), delayMs);
+          setTimeout(() => (error === undefined ? callback(null, body) : callback(error)), delayMs).unref();
           for (const resolve of collector.waiting) resolve();
           collector.waiting.clear();
         },

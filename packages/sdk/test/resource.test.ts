@@ -99,7 +99,13 @@ const underscored = uid.replaceAll('-', '_');
 const mounted = (folder: string, file: string) =>
   `710 680 254:1 ${folder}/${file} /etc/${file} rw,relatime - ext4 /dev/vda1 rw`;
 
-const cgroups: readonly [what: string, cgroup: string, mountinfo: string, container?: string | undefined, pod?: string][] = [
+const cgroups: readonly [
+  what: string,
+  cgroup: string,
+  mountinfo: string,
+  container?: string | undefined,
+  pod?: string,
+][] = [
   ['Docker, version 1', `12:pids:/docker/${id}\n1:name=systemd:/docker/${id}`, '', id],
   ['Docker, version 2 in the namespace of the host', `0::/system.slice/docker-${id}.scope`, '', id],
   ['Docker, version 2', '0::/', mounted(`/var/lib/docker/containers/${id}`, 'hostname'), id],

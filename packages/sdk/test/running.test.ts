@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import { AlwaysOffSampler, AlwaysOnSampler, ClewTracerProvider, type ClewTracerProviderOptions } from '@clew/sdk';
+import { AlwaysOnSampler, ClewTracerProvider, type ClewTracerProviderOptions } from '@clew/sdk';
+import { SamplingDecision } from '@opentelemetry/api';
 import { OpenSpans } from '#src/record/open-spans.js';
 import type { RecordingSpan } from '#src/record/recording-span.js';
 import { OtlpSink } from './otlp-sink.js';
@@ -48,9 +49,11 @@ test('a span that is open for too long is reported once, by a child of no length
   assert.equal('clew.running' in ended.attributes, false);
 });
 
-test('spans that are not sampled are not reported', async (t) => {
-  const { sink, provider } = await start(t, { reportRunningAfterMs: 30, sampler: new AlwaysOffSampler() });
-  provider.getTracer('a').startSpan('unsampled');
+test('spans that are recorded and not sampled are not reported', async (t) => {
+  const sampler = { shouldSample: () => ({ decision: SamplingDecision.RECORD }), toString: () => 'record' };
+  const { sink, provider } = await start(t, { reportRunningAfterMs: 30, sampler });
+  const span = provider.getTracer('a').startSpan('unsampled');
+  assert.equal(span.isRecording(), true);
   await new Promise((resolve) => setTimeout(resolve, 150));
   await provider.forceFlush();
   assert.equal(sink.received, 0);

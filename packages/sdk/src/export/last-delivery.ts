@@ -28,12 +28,10 @@ export function deliverBeforeExit(deliveries: readonly LastDelivery[], timeoutMs
   try {
     // Not imported above: it costs start-up time, and an 'exit' handler cannot await.
     const { Worker } = process.getBuiltinModule('node:worker_threads');
-    const { NODE_OPTIONS: _, ...env } = process.env;
     const worker = new Worker(new URL('./last-delivery-thread.js', import.meta.url), {
       workerData: { deliveries, progress } satisfies DeliveryOrder,
       // It must not preload what the app preloads: this SDK, for one.
       execArgv: [],
-      env,
       stdout: true,
       stderr: true,
     });

@@ -37,7 +37,7 @@ export function reportRunningSpans(openSpans: OpenSpans, afterMs: number): () =>
   const look = (): void => {
     try {
       for (const span of openSpans.list()) {
-        if (reported.has(span) || (span.traceFlags & 1) === 0) continue;
+        if (reported.has(span)) continue;
         const report = describeRunning(span, afterMs);
         if (report === undefined) continue;
         reported.add(span);
