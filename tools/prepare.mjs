@@ -20,6 +20,7 @@ export async function prepare({ install = true, build = true } = {}) {
   if (install && !isInstalled(repositoryRoot)) await installDependencies();
   if (!build) return;
   await compile();
+  await bundleSdk();
   await bundleWeb();
 }
 
@@ -78,16 +79,34 @@ async function compile() {
 }
 
 /** @throws {Error} When the bundler fails. */
+async function bundleSdk() {
+  const result = join(repositoryRoot, 'packages/sdk/bundle/register.js');
+  const inputs = ['packages/sdk/src', 'packages/wire/src', 'packages/sdk/package.json', 'tools/bundle-sdk.mjs'];
+  if (isNewerThan(result, inputs)) return;
+  console.log('Bundling the SDK …');
+  const code = await runProcess(process.execPath, [join(repositoryRoot, 'tools/bundle-sdk.mjs')]);
+  if (code !== 0) throw new Error('the SDK cannot be bundled: see the errors above');
+}
+
+/** @throws {Error} When the bundler fails. */
 async function bundleWeb() {
   const web = join(repositoryRoot, 'packages/web');
   const inputs = ['packages/web', 'packages/model/src', 'packages/wire/src', 'package-lock.json'];
-  const result = join(web, 'dist/index.html');
-  const builtAt = existsSync(result) ? statSync(result).mtimeMs : 0;
-  if (inputs.every((path) => newestChange(join(repositoryRoot, path)) < builtAt)) return;
+  if (isNewerThan(join(web, 'dist/index.html'), inputs)) return;
   console.log('Bundling the web UI …');
   const bundler = join(repositoryRoot, 'node_modules/vite/bin/vite.js');
   const code = await runProcess(process.execPath, [bundler, 'build', '--logLevel', 'warn', web]);
   if (code !== 0) throw new Error('the web UI does not build: see the errors above');
+}
+
+/**
+ * Whether a build's result is newer than all of its sources.
+ *
+ * @param {string} result @param {string[]} inputs Relative to the repository.
+ */
+function isNewerThan(result, inputs) {
+  const builtAt = existsSync(result) ? statSync(result).mtimeMs : 0;
+  return inputs.every((path) => newestChange(join(repositoryRoot, path)) < builtAt);
 }
 
 /**

@@ -161,7 +161,7 @@ async function runSender(
 
 /** Resolves when no acknowledged span waits in the spool any more. */
 async function drained(dataDir: string): Promise<void> {
-  while (readdirSync(join(dataDir, 'spool')).some((name) => name !== 'id')) await sleep(20);
+  while (readdirSync(join(dataDir, 'spool')).length > 0) await sleep(20);
 }
 
 function watchMemory(pids: readonly number[]): () => number {

@@ -131,6 +131,7 @@ async function countSpans(uiUrl: string, traceId: string): Promise<{ rows: numbe
 async function expectAllOnce({ uiUrl }: Server, traceIds: readonly string[]): Promise<void> {
   const spool = join(dataDir, 'spool');
   while (readdirSync(spool).some((name) => /\.(open|sealed)$/.test(name))) await sleep(20);
+  assert.deepEqual(readdirSync(spool), [], 'segments were set aside');
   const queue = [...traceIds];
   const checkNext = async (): Promise<void> => {
     for (let traceId = queue.pop(); traceId !== undefined; traceId = queue.pop()) {

@@ -1,14 +1,14 @@
-import pc from 'picocolors';
 import type { DoctorReport } from './doctor-report.ts';
+import type { Terminal } from './terminal.ts';
 
 /** The report as text for a terminal. */
-export function formatReport(report: DoctorReport): string {
+export function formatReport(report: DoctorReport, colors: Terminal['colors']): string {
   const { spans, processes, instrumented, collector, problems, exit } = report;
   const ended = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
   const kinds = Object.entries(spans.byKind).map(([kind, count]) => `${count} ${kind}`);
   const lines = [
     '',
-    pc.bold('Traced'),
+    colors.bold('Traced'),
     `  ${spans.total} spans in ${spans.traces} traces${kinds.length > 0 ? `: ${kinds.join(', ')}` : ''}`,
     ...Object.entries(spans.byService).flatMap(([service, scopes]) => [
       `  ${service}`,
@@ -17,12 +17,12 @@ export function formatReport(report: DoctorReport): string {
     ...(instrumented.length > 0 ? [`  Libraries: ${instrumented.join(', ')}`] : []),
     `  ${processes.length} Node ${processes.length === 1 ? 'process' : 'processes'}, ended with ${ended}`,
     '',
-    pc.bold('Collector'),
+    colors.bold('Collector'),
     `  ${collector.url}: ${describeAnswer(report)}`,
     '',
-    problems.length === 0 ? pc.green(pc.bold('No problems')) : pc.bold(`Problems (${problems.length})`),
+    problems.length === 0 ? colors.green(colors.bold('No problems')) : colors.bold(`Problems (${problems.length})`),
     ...problems.flatMap(({ message, advice, examples }, index) => [
-      `  ${index + 1}. ${pc.yellow(message)}`,
+      `  ${index + 1}. ${colors.yellow(message)}`,
       ...examples.map((example) => `       ${example}`),
       `     ${advice}`,
     ]),

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import {
-  B3Propagator,
-  CompositePropagator,
-  JaegerPropagator,
-  W3CTraceContextPropagator,
-  XRayPropagator,
-} from '@clew/sdk';
-import {
   createContextKey,
   createTraceState,
   defaultTextMapGetter,
@@ -23,6 +16,13 @@ import { AWSXRayPropagator } from '@opentelemetry/propagator-aws-xray';
 import { B3InjectEncoding, B3Propagator as OfficialB3Propagator } from '@opentelemetry/propagator-b3';
 import { JaegerPropagator as OfficialJaegerPropagator } from '@opentelemetry/propagator-jaeger';
 import fc from 'fast-check';
+import {
+  B3Propagator,
+  CompositePropagator,
+  JaegerPropagator,
+  W3CTraceContextPropagator,
+  XRayPropagator,
+} from '#src/index.js';
 import { namesDefaultPropagators, propagatorFromEnvironment } from '#src/propagate/from-environment.js';
 
 type Headers = Record<string, string>;

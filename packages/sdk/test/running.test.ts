@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import { AlwaysOnSampler, ClewTracerProvider, type ClewTracerProviderOptions } from '@clew/sdk';
 import { SamplingDecision } from '@opentelemetry/api';
+import { AlwaysOnSampler, ClewTracerProvider, type ClewTracerProviderOptions } from '#src/index.js';
 import { OpenSpans } from '#src/record/open-spans.js';
 import type { RecordingSpan } from '#src/record/recording-span.js';
 import { OtlpSink } from './otlp-sink.js';

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { createTraceState, ROOT_CONTEXT, SamplingDecision, SpanKind, trace } from '@opentelemetry/api';
+import { PassiveSpan } from '#src/api/passive-span.js';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -11,9 +13,7 @@ import {
   RuleBasedSampler,
   type Sampler,
   TraceIdRatioBasedSampler,
-} from '@clew/sdk';
-import { createTraceState, ROOT_CONTEXT, SamplingDecision, SpanKind, trace } from '@opentelemetry/api';
-import { PassiveSpan } from '#src/api/passive-span.js';
+} from '#src/index.js';
 import { runNode, writeApp } from './run-app.js';
 
 const { NOT_RECORD, RECORD, RECORD_AND_SAMPLED } = SamplingDecision;
@@ -123,7 +123,7 @@ test('a sampler that fails counts as parentbased_always_on, and that is said onc
   const path = await writeApp(
     t,
     'app.mjs',
-    `import { ClewTracerProvider } from '@clew/sdk';
+    `import { ClewTracerProvider } from '#src/index.js';
     import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
     const failing = [
       { shouldSample() { throw new Error('shouldSample broke'); } },

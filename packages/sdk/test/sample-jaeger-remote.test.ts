@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { JaegerRemoteSampler } from '@clew/sdk';
 import { ROOT_CONTEXT, SamplingDecision, SpanKind } from '@opentelemetry/api';
+import { JaegerRemoteSampler } from '#src/index.js';
 import { samplerOfStrategy } from '#src/sample/jaeger-strategy.js';
 import { runNode, writeApp } from './run-app.js';
 

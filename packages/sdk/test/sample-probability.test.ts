@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClewTracerProvider, ParentBasedSampler, ProbabilitySampler } from '@clew/sdk';
 import {
   createTraceState,
   ROOT_CONTEXT,
@@ -11,6 +10,7 @@ import {
 } from '@opentelemetry/api';
 import fc from 'fast-check';
 import { PassiveSpan } from '#src/api/passive-span.js';
+import { ClewTracerProvider, ParentBasedSampler, ProbabilitySampler } from '#src/index.js';
 import { formatThreshold, thresholdOfRatio } from '#src/sample/rejection-threshold.js';
 import type { SamplingResult } from '#src/sample/sampler.js';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ParentBasedSampler, RateLimitingSampler } from '@clew/sdk';
 import { SamplingDecision, SpanKind } from '@opentelemetry/api';
 import fc from 'fast-check';
 import { PassiveSpan } from '#src/api/passive-span.js';
+import { ParentBasedSampler, RateLimitingSampler } from '#src/index.js';
 import { TokenBucket } from '#src/sample/token-bucket.js';
 
 test('a second lets its number through, the next one only when its time has come', () => {

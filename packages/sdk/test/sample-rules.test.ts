@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { AlwaysOffSampler, RuleBasedSampler, type SamplingRule } from '@clew/sdk';
 import { type Attributes, ROOT_CONTEXT, SamplingDecision, SpanKind } from '@opentelemetry/api';
 import fc from 'fast-check';
+import { AlwaysOffSampler, RuleBasedSampler, type SamplingRule } from '#src/index.js';
 import { matchesPath } from '#src/sample/path-pattern.js';
 
 const { NOT_RECORD, RECORD_AND_SAMPLED } = SamplingDecision;

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { ROOT_CONTEXT, SamplingDecision, SpanKind, trace } from '@opentelemetry/api';
+import { TraceIdRatioBasedSampler as OfficialTraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
+import fc from 'fast-check';
+import { PassiveSpan } from '#src/api/passive-span.js';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
   ParentBasedSampler,
   type Sampler,
   TraceIdRatioBasedSampler,
-} from '@clew/sdk';
-import { ROOT_CONTEXT, SamplingDecision, SpanKind, trace } from '@opentelemetry/api';
-import { TraceIdRatioBasedSampler as OfficialTraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
-import fc from 'fast-check';
-import { PassiveSpan } from '#src/api/passive-span.js';
+} from '#src/index.js';
 import { DeferredParent } from '#src/propagate/deferred-parent.js';
 import { samplerFromEnvironment } from '#src/sample/from-environment.js';
 

@@ -1,16 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  stat,
-  truncate,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../log.ts';
 import type { TraceBlocks } from '../transcode/trace-transcoder.ts';
@@ -27,6 +16,8 @@ export interface SpoolOptions {
   readonly log: Logger;
 }
 
+const segmentFile = /^\d{12}-[0-9a-f]{16}\.(open|sealed)$/;
+
 /** The spool cannot take more now. Retryable: the sender should come again later. */
 export class SpoolUnavailableError extends Error {
   override readonly name = 'SpoolUnavailableError';
@@ -34,7 +25,7 @@ export class SpoolUnavailableError extends Error {
 
 /** A segment that is closed and waits to be inserted. */
 export interface SealedSegment {
-  /** Unique over all spools: the deduplication token of its inserts. */
+  /** Unique over all spools and all their runs: the deduplication token of its inserts. */
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
@@ -45,9 +36,13 @@ export interface SealedSegment {
  * segments wait in order for the loader.
  *
  * ```
- * 000000000007.sealed   000000000008.sealed   000000000009.open
- * the loader inserts ^, then removes it        append writes here ^
+ * 000000000007-5be2….sealed   000000000008-5be2….sealed   000000000009-5be2….open
+ * the loader inserts ^, then removes it                   append writes here ^
  * ```
+ *
+ * The number gives the order. Behind it stands a random id of the run that made the segment: the name is the token by
+ * which the engine knows an insert again, and an emptied spool counts from 1 anew. A token that was used before would
+ * make the engine drop other spans without a word.
  *
  * One writer: the server's data directory is locked by the engine, which is started before the spool is opened.
  */
@@ -57,7 +52,7 @@ export class Spool {
   readonly #sealBytes: number;
   readonly #sealAfterMs: number;
   readonly #log: Logger;
-  readonly #id: string;
+  readonly #runId: string = randomBytes(8).toString('hex');
   readonly #sealed: SealedSegment[] = [];
   #sealedBytes = 0;
   #nextSequence: number;
@@ -68,22 +63,21 @@ export class Spool {
   #wake: (() => void) | null = null;
   #closed = false;
 
-  private constructor(options: SpoolOptions, id: string, nextSequence: number) {
+  private constructor(options: SpoolOptions, nextSequence: number) {
     this.#directory = options.directory;
     this.#maxBytes = options.maxBytes;
     this.#sealBytes = options.sealBytes ?? 32 * 1024 * 1024;
     this.#sealAfterMs = options.sealAfterMs ?? 400;
     this.#log = options.log;
-    this.#id = id;
     this.#nextSequence = nextSequence;
   }
 
   /** Opens the spool in its directory; what an earlier process left there is sealed, torn ends cut off and said. */
   static async open(options: SpoolOptions): Promise<Spool> {
     await mkdir(options.directory, { recursive: true });
-    const names = (await readdir(options.directory)).filter((name) => /^\d{12}\.(open|sealed)$/.test(name)).sort();
+    const names = (await readdir(options.directory)).filter((name) => segmentFile.test(name)).sort();
     const last = names.at(-1);
-    const spool = new Spool(options, await readOrMakeId(options.directory), last ? Number.parseInt(last, 10) + 1 : 1);
+    const spool = new Spool(options, last === undefined ? 1 : Number.parseInt(last, 10) + 1);
     for (const name of names) {
       if (name.endsWith('.open')) await spool.#recover(name);
       else spool.#addSealed(name, (await stat(join(options.directory, name))).size);
@@ -178,7 +172,7 @@ export class Spool {
   }
 
   async #openSegment(): Promise<OpenSegment> {
-    const name = `${String(this.#nextSequence++).padStart(12, '0')}.open`;
+    const name = `${String(this.#nextSequence++).padStart(12, '0')}-${this.#runId}.open`;
     const handle = await open(join(this.#directory, name), 'wx', 0o600);
     await syncDirectory(this.#directory);
     this.#sealTimer = setTimeout(() => {
@@ -211,8 +205,8 @@ export class Spool {
   }
 
   #addSealed(fileName: string, bytes: number): void {
-    const sequence = fileName.slice(0, 12);
-    this.#sealed.push({ name: `${this.#id}-${sequence}`, path: join(this.#directory, fileName), bytes });
+    const name = fileName.replace('.sealed', '');
+    this.#sealed.push({ name, path: join(this.#directory, fileName), bytes });
     this.#sealedBytes += bytes;
     this.#wake?.();
   }
@@ -249,19 +243,6 @@ interface OpenSegment {
   readonly handle: FileHandle;
   /** Bytes of whole, synced commits. */
   bytes: number;
-}
-
-/** Tells this spool's segments from those of other servers on the same cluster. */
-async function readOrMakeId(directory: string): Promise<string> {
-  const path = join(directory, 'id');
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const id = randomBytes(8).toString('hex');
-    await writeFile(path, `${id}\n`, { mode: 0o600, flush: true });
-    return id;
-  }
 }
 
 /** Makes a new file's name as durable as its content. */

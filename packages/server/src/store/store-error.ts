@@ -13,7 +13,10 @@ export class StoreError<Code extends ErrorCode = ErrorCode> extends ClewError<Co
   }
 }
 
-/** The statement or its data are at fault: it fails the same way each time. Whatever is not listed may pass later. */
+/**
+ * The statement or its data are at fault: it fails the same way each time. Whatever is not listed may pass later; so may
+ * an unknown table or database, which an engine that is starting has not loaded yet.
+ */
 const refusals: ReadonlySet<number> = new Set([
   6, // CANNOT_PARSE_TEXT
   8, // THERE_IS_NO_COLUMN
@@ -28,10 +31,8 @@ const refusals: ReadonlySet<number> = new Set([
   47, // UNKNOWN_IDENTIFIER
   50, // UNKNOWN_TYPE
   53, // TYPE_MISMATCH
-  60, // UNKNOWN_TABLE
   62, // SYNTAX_ERROR
   70, // CANNOT_CONVERT_TYPE
-  81, // UNKNOWN_DATABASE
   115, // UNKNOWN_SETTING
   117, // INCORRECT_DATA
   128, // TOO_LARGE_ARRAY_SIZE
