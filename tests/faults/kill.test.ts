@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -115,6 +115,25 @@ function startLoad(otlpUrl: string, stop: AbortSignal): { acknowledged: string[]
   return { acknowledged, done: Promise.all(Array.from({ length: 6 }, sendAll)) };
 }
 
+/** Links every sealed segment into the data directory while the loader takes them; gives their names at the end. */
+async function keepSealedSegments(stop: AbortSignal): Promise<string[]> {
+  const names = new Set<string>();
+  while (!stop.aborted) {
+    for (const name of readdirSync(join(dataDir, 'spool'))) {
+      if (!name.endsWith('.sealed') || names.has(name)) continue;
+      try {
+        linkSync(join(dataDir, 'spool', name), join(dataDir, name));
+        names.add(name);
+      } catch (error) {
+        // The loader was faster.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
+    }
+    await sleep(2);
+  }
+  return [...names];
+}
+
 /** How many rows a trace has in the store, and how many spans they are. */
 async function countSpans(uiUrl: string, traceId: string): Promise<{ rows: number; distinct: number }> {
   const response = await fetch(`${uiUrl}/clew/v1/traces/${traceId}`);
@@ -160,6 +179,23 @@ describe('what was acknowledged is kept, once', () => {
       await expectAllOnce(server, load.acknowledged);
     });
   }
+
+  it('through a crash between an insert and the removal of its segment: the same segments come again', async () => {
+    server = await start();
+    const stop = new AbortController();
+    const kept = keepSealedSegments(stop.signal);
+    const load = startLoad(server.otlpUrl, stop.signal);
+    await sleep(1000);
+    stop.abort();
+    await load.done;
+    await expectAllOnce(server, load.acknowledged);
+    await killAll(server);
+    const names = await kept;
+    assert.ok(names.length > 0, 'no segment was seen: there is nothing to repeat');
+    for (const name of names) copyFileSync(join(dataDir, name), join(dataDir, 'spool', name));
+    server = await start();
+    await expectAllOnce(server, load.acknowledged);
+  });
 
   it('through kill -9 of the engine alone: ingest goes on, queries answer again by themselves', async () => {
     server = await start();
