@@ -18,7 +18,7 @@ async function resourceIn(t: TestContext, packageJson: string | undefined, env: 
   const entry = join(folder, 'main.mjs');
   await writeFile(
     entry,
-    `import { ClewTracerProvider } from '#src/index.js';
+    `import { ClewTracerProvider } from '@clew/sdk';
      console.log(JSON.stringify(new ClewTracerProvider({ export: 'none' }).resource));`,
   );
   const app = runNode(t, [entry], env);

@@ -123,7 +123,7 @@ test('a sampler that fails counts as parentbased_always_on, and that is said onc
   const path = await writeApp(
     t,
     'app.mjs',
-    `import { ClewTracerProvider } from '#src/index.js';
+    `import { ClewTracerProvider } from '@clew/sdk';
     import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
     const failing = [
       { shouldSample() { throw new Error('shouldSample broke'); } },
