@@ -3,7 +3,8 @@ export interface Flushable {
   readonly isIdle: boolean;
   /** How long the end of the process may be delayed. */
   readonly flushTimeoutMs: number;
-  forceFlush(): Promise<void>;
+  /** False when something of what there was at the call is left. Never rejects. */
+  flush(): Promise<boolean>;
   shutdown(): Promise<void>;
   /** Ends the spans that are open as failed: the process is dying of `error`. */
   failOpenSpans(error: unknown): void;
@@ -32,15 +33,16 @@ export function flushAtExit(target: Flushable): () => void {
   let gaveUp = false;
   let crash: { readonly error: unknown; readonly atMs: number } | undefined;
   const onBeforeExit = (): void => {
-    // When a flush leaves something behind, a second one would only delay the exit.
+    // When a flush leaves something behind, a second one would only delay the exit. Spans that ended during the flush
+    // (in a handler of the app's) are not left behind: the event loop runs dry again, and their turn comes.
     if (gaveUp || target.isIdle) return;
-    void target.forceFlush().then(() => {
-      gaveUp = !target.isIdle;
+    void target.flush().then((isDone) => {
+      gaveUp = !isDone;
     });
   };
   const onSignal = (signal: NodeJS.Signals): void => {
     if (process.listenerCount(signal) > 1) {
-      void target.forceFlush();
+      void target.flush();
       return;
     }
     const die = (): void => {

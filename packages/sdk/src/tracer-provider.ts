@@ -143,7 +143,16 @@ export class ClewTracerProvider implements TracerProvider {
 
   /** Resolves when all spans that ended were sent, or the collector did not take them in time. Never rejects. */
   async forceFlush(): Promise<void> {
-    await Promise.all([this.exporter?.flush(), this.processors?.forceFlush(this.flushTimeoutMs)]);
+    await this.flush();
+  }
+
+  /** As {@link forceFlush}; false when something of what there was at the call is left. */
+  async flush(): Promise<boolean> {
+    const [isSent = true] = await Promise.all([
+      this.exporter?.flush(),
+      this.processors?.forceFlush(this.flushTimeoutMs),
+    ]);
+    return isSent && (this.processors?.isIdle ?? true);
   }
 
   /** Flushes and stops. Spans that end later are dropped. Never rejects. */

@@ -27,12 +27,22 @@ test('no span is lost when the event loop runs dry', async (t) => {
   assert.equal(app.notices.length, 1);
 });
 
-test('spans that end in beforeExit handlers of the app are sent as well', async (t) => {
+test('spans that end in beforeExit handlers of the app are sent as well, also while a flush is under way', async (t) => {
   const { app, sink } = await start(
     t,
     `tracer.startSpan('first').end();
-     process.once('beforeExit', () => setTimeout(() => tracer.startSpan('second').end(), 10));`,
+     process.once('beforeExit', () => {
+       setTimeout(() => {
+         tracer.startSpan('second').end();
+         console.log('ended');
+       }, 10);
+     });`,
   );
+  // The first request is answered only when the second span has ended.
+  sink.answer = async () => {
+    await app.waitForText(/ended/);
+    return {};
+  };
   await app.exit();
   assert.deepEqual(
     sink.spans.map((span) => span.name),
