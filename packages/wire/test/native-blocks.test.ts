@@ -164,6 +164,14 @@ describe('the Native reader, given blocks of the engine', () => {
     assert.throws(() => readNativeBlocks(bytes), { name: 'MalformedBlockError', message: /Nullable/ });
   });
 
+  for (const type of ['Map(String)', 'Map(String, String, String)', 'Array(String, String)', 'FixedString(x)']) {
+    it(`refuses the type ${type}, whose arguments are not its own`, () => {
+      const header = Buffer.from([1, 1, 1, 0x63, type.length]);
+      const bytes = new Uint8Array(Buffer.concat([header, Buffer.from(type), Buffer.alloc(64)]));
+      assert.throws(() => readNativeBlocks(bytes), { name: 'MalformedBlockError', message: /arguments/ });
+    });
+  }
+
   it('refuses every block that is cut off, and asks for no memory that the bytes do not back', async () => {
     const bytes = await select(`SELECT map('a', [1]) AS m, 'text' AS s, toLowCardinality('l') AS l FROM numbers(3)`);
     for (let length = 1; length < bytes.length; length++) {

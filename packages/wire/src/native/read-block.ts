@@ -50,6 +50,8 @@ interface ColumnType {
   readonly width: number;
 }
 
+const argumentCounts: Readonly<Record<string, number>> = { Array: 1, LowCardinality: 1, Map: 2 };
+
 const typeCache = new Map<string, ColumnType>();
 
 function parseType(text: string): ColumnType {
@@ -58,12 +60,15 @@ function parseType(text: string): ColumnType {
     const open = text.indexOf('(');
     const name = open < 0 ? text : text.slice(0, open);
     const inside = open < 0 ? '' : text.slice(open + 1, -1);
-    const nested = name === 'Array' || name === 'Map' || name === 'LowCardinality';
+    const argumentCount = argumentCounts[name] ?? 0;
     type = {
       name,
-      arguments: nested ? splitArguments(inside).map(parseType) : [],
+      arguments: argumentCount > 0 ? splitArguments(inside).map(parseType) : [],
       width: name === 'FixedString' ? Number(inside) : 0,
     };
+    if (type.arguments.length !== argumentCount || !Number.isSafeInteger(type.width)) {
+      throw new MalformedBlockError(`the type ${text} has arguments that it cannot have`);
+    }
     typeCache.set(text, type);
   }
   return type;
