@@ -29,6 +29,7 @@ export { isSpanId, isTraceId, type SpanId, type TraceId } from './ids.ts';
 export { bytesAt, hexAt, type NativeColumn, type NumberArray, stringAt } from './native/column.ts';
 export type { ColumnWriter } from './native/column-writer.ts';
 export { FixedColumnWriter } from './native/fixed-column-writer.ts';
+export { GrowingBytes } from './native/growing-bytes.ts';
 export { LowCardinalityColumnWriter } from './native/low-cardinality-column-writer.ts';
 export { NestedColumnWriter } from './native/nested-column-writer.ts';
 export { MalformedBlockError, type NativeBlock, readNativeBlocks } from './native/read-block.ts';

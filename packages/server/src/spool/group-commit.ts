@@ -1,9 +1,10 @@
+import type { ExportRequest } from '../receive/otlp-http.ts';
 import type { TraceBlocks, TranscodeResult } from '../transcode/trace-transcoder.ts';
-import type { TranscodeOutcome, TranscodeRequest } from '../transcode/transcoder-thread.ts';
+import type { TranscodeOutcome } from '../transcode/transcoder-thread.ts';
 import { SpoolUnavailableError } from './spool.ts';
 
 export interface GroupCommitOptions {
-  readonly transcode: (requests: readonly TranscodeRequest[]) => Promise<TranscodeOutcome>;
+  readonly transcode: (requests: readonly ExportRequest[]) => Promise<TranscodeOutcome>;
   readonly append: (blocks: TraceBlocks) => Promise<void>;
   /** Request bytes that may wait here; beyond it, further requests are refused as retryable. */
   readonly maxPendingBytes: number;
@@ -13,7 +14,7 @@ export interface GroupCommitOptions {
 const maxGroupBytes = 4 * 1024 * 1024;
 
 interface Pending {
-  readonly request: TranscodeRequest;
+  readonly request: ExportRequest;
   readonly resolve: (result: TranscodeResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -38,7 +39,7 @@ export class GroupCommit {
    * @throws MalformedRequestError when the request is not what its encoding says
    * @throws SpoolUnavailableError when too much waits already, or the spool refuses
    */
-  add(request: TranscodeRequest): Promise<TranscodeResult> {
+  add(request: ExportRequest): Promise<TranscodeResult> {
     if (this.#pendingBytes + request.bytes.length > this.#options.maxPendingBytes) {
       return Promise.reject(
         new SpoolUnavailableError(

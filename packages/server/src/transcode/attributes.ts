@@ -1,7 +1,8 @@
-import { checkAnyValue, checkKeyValue, type ProtobufReader, type StringColumnWriter } from '@clew/wire';
+import { checkAnyValue, checkKeyValue, GrowingBytes, type ProtobufReader, type StringColumnWriter } from '@clew/wire';
 import type { AttributeColumns } from './columns.ts';
 
-const noBytes = new Uint8Array(0);
+/** Of `KeyValueList.values`. */
+const keyValueTag = Uint8Array.of(0x0a);
 
 /**
  * Where the attributes of one message stand: `[start, end)` of the content of each KeyValue, two numbers each.
@@ -150,12 +151,20 @@ function readBytes(reader: ProtobufReader, end: number): Uint8Array {
  * one behind the other, each under the tag of field 1.
  */
 export class KeyValueListBytes {
-  bytes: Uint8Array = noBytes;
-  length = 0;
+  readonly #list = new GrowingBytes();
+
+  get bytes(): Uint8Array {
+    return this.#list.bytes;
+  }
+
+  get length(): number {
+    return this.#list.length;
+  }
 
   /** Copies from the message `[start, end)`; leaves the reader at `end`. */
   copy(reader: ProtobufReader, start: number, end: number, attributeTag: number): void {
-    this.length = 0;
+    const list = this.#list;
+    list.length = 0;
     reader.position = start;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
@@ -166,23 +175,12 @@ export class KeyValueListBytes {
       const lengthAt = reader.position;
       const contentEnd = reader.readLength(end);
       checkKeyValue(reader, contentEnd);
-      this.add(reader.bytes, lengthAt, contentEnd);
+      list.append(keyValueTag, 0, 1);
+      list.append(reader.bytes, lengthAt, contentEnd);
     }
   }
 
   appendTo(column: StringColumnWriter): void {
     column.append(this.bytes, 0, this.length);
-  }
-
-  private add(source: Uint8Array, start: number, end: number): void {
-    const needed = this.length + 1 + end - start;
-    if (needed > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(1024, needed * 2));
-      grown.set(this.bytes.subarray(0, this.length));
-      this.bytes = grown;
-    }
-    this.bytes[this.length] = 0x0a;
-    this.bytes.set(source.subarray(start, end), this.length + 1);
-    this.length = needed;
   }
 }

@@ -1,11 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import type { ExportRequest } from '../receive/otlp-http.ts';
 import type { TraceBlocks, TranscodeResult } from './trace-transcoder.ts';
-
-/** One export request as it was received, uncompressed. `bytes` must fill an ArrayBuffer of their own: it is moved. */
-export interface TranscodeRequest {
-  readonly encoding: 'protobuf' | 'json';
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
 
 /** The request is not what its encoding says. */
 export class MalformedRequestError extends Error {
@@ -33,7 +28,8 @@ export class TranscoderThread {
   #worker: Worker | null = null;
   #waiting: { resolve: (outcome: TranscodeOutcome) => void; reject: (error: Error) => void }[] = [];
 
-  transcode(requests: readonly TranscodeRequest[]): Promise<TranscodeOutcome> {
+  /** The bytes of the requests are moved to the thread and must not be used again. */
+  transcode(requests: readonly ExportRequest[]): Promise<TranscodeOutcome> {
     this.#worker ??= this.#start();
     const worker = this.#worker;
     return new Promise((resolve, reject) => {

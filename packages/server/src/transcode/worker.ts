@@ -1,14 +1,15 @@
 import { parentPort } from 'node:worker_threads';
 import { MalformedOtlpJsonError, MalformedProtobufError, otlpJsonToProtobuf } from '@clew/wire';
+import type { ExportRequest } from '../receive/otlp-http.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
-import type { TranscodeRequest, WorkerAnswer } from './transcoder-thread.ts';
+import type { WorkerAnswer } from './transcoder-thread.ts';
 
 // The thread behind TranscoderThread: a message is a group of requests, its answer their results and blocks.
 
 const port = parentPort!;
 const transcoder = new TraceTranscoder();
 
-function transcode({ encoding, bytes }: TranscodeRequest): WorkerAnswer['results'][number] {
+function transcode({ encoding, bytes }: ExportRequest): WorkerAnswer['results'][number] {
   try {
     return transcoder.transcode(encoding === 'json' ? otlpJsonToProtobuf(bytes) : bytes);
   } catch (error) {
@@ -19,7 +20,7 @@ function transcode({ encoding, bytes }: TranscodeRequest): WorkerAnswer['results
   }
 }
 
-port.on('message', (requests: readonly TranscodeRequest[]) => {
+port.on('message', (requests: readonly ExportRequest[]) => {
   const results = requests.map(transcode);
   const blocks = transcoder.takeBlocks();
   const answer: WorkerAnswer = { results, blocks };

@@ -14,20 +14,6 @@ export class StringColumnWriter extends BytesColumnWriter {
     this.appendLength(0);
   }
 
-  /** Starts a value of `length` bytes that the caller then fills at the returned position of {@link bytes}. */
-  appendUnfilled(length: number): number {
-    this.appendLength(length);
-    this.data.reserve(length);
-    const position = this.data.length;
-    this.data.length += length;
-    return position;
-  }
-
-  /** The buffer behind the column; another one after the next append. */
-  get bytes(): Uint8Array {
-    return this.data.bytes;
-  }
-
   private appendLength(length: number): void {
     const out = this.data.reserve(5);
     this.data.length = writeVarint(out, this.data.length, length);
