@@ -1,7 +1,4 @@
-import { detailsOf, type SpanDetails, type TraceTable } from '@clew/model';
-
-type KeyValue = SpanDetails['attributes'][number];
-type AnyValue = KeyValue['value'];
+import { detailsOf, keyValueToJson, type SpanDetails, type TraceTable } from '@clew/model';
 
 const kinds = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const statusCodes = ['unset', 'ok', 'error'];
@@ -30,36 +27,10 @@ function describeSpan(span: SpanDetails, depth: number): object {
     kind: kinds[span.kind] ?? String(span.kind),
     startNs: String(span.startNs),
     statusCode: statusCodes[span.statusCode] ?? String(span.statusCode),
-    attributes: span.attributes.map(describeKeyValue),
-    events: span.events.map((event) => ({ ...event, attributes: event.attributes.map(describeKeyValue) })),
-    links: span.links.map((link) => ({ ...link, attributes: link.attributes.map(describeKeyValue) })),
-    resource: span.resource.map(describeKeyValue),
-    scope: { ...span.scope, attributes: span.scope.attributes.map(describeKeyValue) },
+    attributes: span.attributes.map(keyValueToJson),
+    events: span.events.map((event) => ({ ...event, attributes: event.attributes.map(keyValueToJson) })),
+    links: span.links.map((link) => ({ ...link, attributes: link.attributes.map(keyValueToJson) })),
+    resource: span.resource.map(keyValueToJson),
+    scope: { ...span.scope, attributes: span.scope.attributes.map(keyValueToJson) },
   };
-}
-
-function describeKeyValue({ key, value }: KeyValue): object {
-  return { key, value: describeValue(value) };
-}
-
-/** OTLP/JSON: int64 as a decimal string, bytes as base64, doubles that JSON lacks as their names. */
-function describeValue(value: AnyValue): object {
-  switch (value.type) {
-    case 'empty':
-      return {};
-    case 'string':
-      return { stringValue: value.value };
-    case 'bool':
-      return { boolValue: value.value };
-    case 'int':
-      return { intValue: String(value.value) };
-    case 'double':
-      return { doubleValue: Number.isFinite(value.value) ? value.value : String(value.value) };
-    case 'array':
-      return { arrayValue: { values: value.values.map(describeValue) } };
-    case 'map':
-      return { kvlistValue: { values: value.entries.map(describeKeyValue) } };
-    case 'bytes':
-      return { bytesValue: Buffer.from(value.value).toString('base64') };
-  }
 }

@@ -1,3 +1,4 @@
+export { keyValueToJson } from '@clew/wire';
 export {
   type ErrorResponse,
   type OperationsResponse,

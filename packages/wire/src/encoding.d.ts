@@ -9,5 +9,8 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array): string;
 }
 
+/** The letters must be below U+0100. */
+declare function btoa(binary: string): string;
+
 /** Throws when the text is not base64. */
 declare function atob(base64: string): string;

@@ -35,6 +35,7 @@ export { NestedColumnWriter } from './native/nested-column-writer.ts';
 export { MalformedBlockError, type NativeBlock, readNativeBlocks } from './native/read-block.ts';
 export { StringColumnWriter } from './native/string-column-writer.ts';
 export { type BlockColumns, writeNativeBlock } from './native/write-block.ts';
+export { type JsonAnyValue, type JsonKeyValue, keyValueToJson } from './otlp/attribute-json.ts';
 export {
   type AnyValue,
   checkAnyValue,

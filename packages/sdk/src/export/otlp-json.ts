@@ -1,6 +1,5 @@
 import {
-  type AnyValue,
-  type KeyValue,
+  keyValueToJson,
   type ReadEvent,
   type ReadLink,
   type ReadResourceSpans,
@@ -30,7 +29,7 @@ type Json = Readonly<Record<string, unknown>>;
 function toResourceSpans(source: ReadResourceSpans): Json {
   return compact({
     resource: compact({
-      attributes: source.attributes.map(toKeyValue),
+      attributes: source.attributes.map(keyValueToJson),
       droppedAttributesCount: source.droppedAttributes,
     }),
     scopeSpans: source.scopes.map(toScopeSpans),
@@ -44,7 +43,7 @@ function toScopeSpans(source: ReadScopeSpans): Json {
     scope: compact({
       name,
       version,
-      attributes: attributes.map(toKeyValue),
+      attributes: attributes.map(keyValueToJson),
       droppedAttributesCount: droppedAttributes,
     }),
     spans: source.spans.map(toSpan),
@@ -63,7 +62,7 @@ function toSpan(span: ReadSpan): Json {
     kind: span.kind,
     startTimeUnixNano: String(span.startNs),
     endTimeUnixNano: String(span.endNs),
-    attributes: span.attributes.map(toKeyValue),
+    attributes: span.attributes.map(keyValueToJson),
     droppedAttributesCount: span.droppedAttributes,
     events: span.events.map(toEvent),
     droppedEventsCount: span.droppedEvents,
@@ -77,7 +76,7 @@ function toEvent(event: ReadEvent): Json {
   return compact({
     timeUnixNano: String(event.timeNs),
     name: event.name,
-    attributes: event.attributes.map(toKeyValue),
+    attributes: event.attributes.map(keyValueToJson),
     droppedAttributesCount: event.droppedAttributes,
   });
 }
@@ -87,37 +86,10 @@ function toLink(link: ReadLink): Json {
     traceId: link.traceId,
     spanId: link.spanId,
     traceState: link.traceState,
-    attributes: link.attributes.map(toKeyValue),
+    attributes: link.attributes.map(keyValueToJson),
     droppedAttributesCount: link.droppedAttributes,
     flags: link.flags,
   });
-}
-
-function toKeyValue({ key, value }: KeyValue): Json {
-  return { key, value: toValue(value) };
-}
-
-/** A oneof keeps its default: an empty string is something else than no value. */
-function toValue(value: AnyValue): Json {
-  switch (value.type) {
-    case 'string':
-      return { stringValue: value.value };
-    case 'bool':
-      return { boolValue: value.value };
-    case 'int':
-      return { intValue: String(value.value) };
-    case 'double':
-      // JSON has no number for these; protobuf's mapping writes "NaN", "Infinity" and "-Infinity".
-      return { doubleValue: Number.isFinite(value.value) ? value.value : String(value.value) };
-    case 'array':
-      return { arrayValue: { values: value.values.map(toValue) } };
-    case 'map':
-      return { kvlistValue: { values: value.entries.map(toKeyValue) } };
-    case 'bytes':
-      return { bytesValue: Buffer.from(value.value).toString('base64') };
-    case 'empty':
-      return {};
-  }
 }
 
 function compact(fields: Json): Json {
