@@ -5,12 +5,12 @@ import type { AttributeColumns } from './columns.ts';
 const keyValueTag = Uint8Array.of(0x0a);
 
 /**
- * Where the attributes of one message stand: `[start, end)` of the content of each KeyValue, two numbers each.
- * One list serves span after span.
+ * Where the messages of a repeated field stand: attributes, events, links. `[start, end)` of the content of each, two
+ * numbers each. One list serves span after span.
  */
-export class AttributePositions {
+export class MessagePositions {
   positions: Uint32Array = new Uint32Array(256);
-  /** How many numbers are in use: twice the number of attributes. */
+  /** How many numbers are in use: twice the number of messages. */
   length = 0;
 
   add(start: number, end: number): void {
@@ -37,7 +37,7 @@ export class AttributePositions {
 export function appendAttributes(
   reader: ProtobufReader,
   columns: AttributeColumns,
-  attributes: AttributePositions,
+  attributes: MessagePositions,
 ): void {
   const { attr_string, attr_int, attr_double, attr_bool, attr_other } = columns;
   const { bytes } = reader;
@@ -115,7 +115,7 @@ export function appendAttributes(
 /** The bytes of the first attribute with this key whose value is a string that is not empty, or null. */
 export function findStringAttribute(
   reader: ProtobufReader,
-  attributes: AttributePositions,
+  attributes: MessagePositions,
   wantedKey: Uint8Array,
 ): Uint8Array | null {
   for (let i = 0; i < attributes.length; i += 2) {

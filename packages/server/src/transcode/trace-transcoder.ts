@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type ColumnWriter, ProtobufReader, writeNativeBlock } from '@clew/wire';
-import { AttributePositions, appendAttributes, findStringAttribute, KeyValueListBytes } from './attributes.ts';
+import { appendAttributes, findStringAttribute, KeyValueListBytes, MessagePositions } from './attributes.ts';
 import { ResourceColumns, SpanColumns } from './columns.ts';
+import { appendEvents, appendLinks } from './events-and-links.ts';
+import { isId } from './ids.ts';
 
 /** What became of one request's spans. */
 export interface TranscodeResult {
@@ -37,8 +39,6 @@ const serviceNameKey = new TextEncoder().encode('service.name');
  * Span                       1 trace_id · 2 span_id · 3 trace_state · 4 parent_span_id · 5 name · 6 kind
  *                            7 start fixed64 · 8 end fixed64 · 9 KeyValue* · 10 dropped · 11 Event* · 12 dropped
  *                            13 Link* · 14 dropped · 15 Status · 16 flags fixed32
- * Event                      1 time fixed64 · 2 name · 3 KeyValue* · 4 dropped
- * Link                       1 trace_id · 2 span_id · 3 trace_state · 4 KeyValue* · 5 dropped · 6 flags fixed32
  * Status                     2 message · 3 code
  * ```
  */
@@ -47,9 +47,9 @@ export class TraceTranscoder {
   readonly #resources = new ResourceColumns();
   readonly #columns: readonly ColumnWriter[] = [...Object.values(this.#spans), ...Object.values(this.#resources)];
   readonly #reader = new ProtobufReader(new Uint8Array(0));
-  readonly #attributes = new AttributePositions();
-  readonly #events = new AttributePositions();
-  readonly #links = new AttributePositions();
+  readonly #attributes = new MessagePositions();
+  readonly #events = new MessagePositions();
+  readonly #links = new MessagePositions();
   readonly #list = new KeyValueListBytes();
   readonly #knownResources = new Set<string>();
   #spanCount = 0;
@@ -362,8 +362,8 @@ export class TraceTranscoder {
     columns.dropped_events_count.append32(droppedEvents);
     appendAttributes(reader, columns, attributes);
     this.#appendStatus(statusStart, statusEnd);
-    this.#appendEvents();
-    columns.dropped_links_count.append32(droppedLinks + this.#appendLinks());
+    appendEvents(reader, columns, events, this.#list);
+    columns.dropped_links_count.append32(droppedLinks + appendLinks(reader, columns, links, this.#list));
     this.#spanCount++;
   }
 
@@ -390,107 +390,6 @@ export class TraceTranscoder {
     this.#spans.status_code.appendByte(code > 2 ? 0 : code);
     this.#spans.status_message.append(reader.bytes, messageStart, messageEnd);
   }
-
-  #appendEvents(): void {
-    const reader = this.#reader;
-    const { event_time, event_name, event_attributes, event_dropped_attributes_count } = this.#spans;
-    const { positions, length } = this.#events;
-    for (let i = 0; i < length; i += 2) {
-      const start = positions[i]!;
-      const end = positions[i + 1]!;
-      this.#list.copy(reader, start, end, 0x1a);
-      let timeLow = 0;
-      let timeHigh = 0;
-      let nameStart = 0;
-      let nameEnd = 0;
-      let dropped = 0;
-      reader.position = start;
-      while (reader.position < end) {
-        const tag = reader.readVarint32(end);
-        if (tag === 0x09) {
-          timeLow = reader.readFixed64(end);
-          timeHigh = reader.high;
-        } else if (tag === 0x12) {
-          nameEnd = reader.readLength(end);
-          nameStart = reader.position;
-          reader.position = nameEnd;
-        } else if (tag === 0x20) dropped = reader.readVarint32(end);
-        else reader.skip(tag, end);
-      }
-      event_time.elements[0].append64(timeLow, timeHigh);
-      event_name.elements[0].append(reader.bytes, nameStart, nameEnd);
-      this.#list.appendTo(event_attributes.elements[0]);
-      event_dropped_attributes_count.elements[0].append32(dropped);
-    }
-    const count = length / 2;
-    event_time.appendRow(count);
-    event_name.appendRow(count);
-    event_attributes.appendRow(count);
-    event_dropped_attributes_count.appendRow(count);
-  }
-
-  /** Returns how many links were left out because their ids are none: they point nowhere. */
-  #appendLinks(): number {
-    const reader = this.#reader;
-    const { bytes } = reader;
-    const columns = this.#spans;
-    const { positions, length } = this.#links;
-    let count = 0;
-    for (let i = 0; i < length; i += 2) {
-      const start = positions[i]!;
-      const end = positions[i + 1]!;
-      this.#list.copy(reader, start, end, 0x22);
-      let traceIdStart = 0;
-      let traceIdEnd = 0;
-      let spanIdStart = 0;
-      let spanIdEnd = 0;
-      let stateStart = 0;
-      let stateEnd = 0;
-      let dropped = 0;
-      let flags = 0;
-      reader.position = start;
-      while (reader.position < end) {
-        const tag = reader.readVarint32(end);
-        if (tag === 0x0a || tag === 0x12 || tag === 0x1a) {
-          const fieldEnd = reader.readLength(end);
-          if (tag === 0x0a) {
-            traceIdStart = reader.position;
-            traceIdEnd = fieldEnd;
-          } else if (tag === 0x12) {
-            spanIdStart = reader.position;
-            spanIdEnd = fieldEnd;
-          } else {
-            stateStart = reader.position;
-            stateEnd = fieldEnd;
-          }
-          reader.position = fieldEnd;
-        } else if (tag === 0x28) dropped = reader.readVarint32(end);
-        else if (tag === 0x35) flags = reader.readFixed32(end);
-        else reader.skip(tag, end);
-      }
-      if (!isId(bytes, traceIdStart, traceIdEnd, 16) || !isId(bytes, spanIdStart, spanIdEnd, 8)) continue;
-      columns.link_trace_id.elements[0].appendBytes(bytes, traceIdStart);
-      columns.link_span_id.elements[0].appendBytes(bytes, spanIdStart);
-      columns.link_trace_state.elements[0].append(bytes, stateStart, stateEnd);
-      columns.link_flags.elements[0].append32(flags);
-      this.#list.appendTo(columns.link_attributes.elements[0]);
-      columns.link_dropped_attributes_count.elements[0].append32(dropped);
-      count++;
-    }
-    columns.link_trace_id.appendRow(count);
-    columns.link_span_id.appendRow(count);
-    columns.link_trace_state.appendRow(count);
-    columns.link_flags.appendRow(count);
-    columns.link_attributes.appendRow(count);
-    columns.link_dropped_attributes_count.appendRow(count);
-    return length / 2 - count;
-  }
-}
-
-function isId(bytes: Uint8Array, start: number, end: number, length: number): boolean {
-  if (end - start !== length) return false;
-  for (let i = start; i < end; i++) if (bytes[i] !== 0) return true;
-  return false;
 }
 
 /** For messages: at most 32 bytes of a value that is wrong. */
