@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureNodeVersions } from './node-versions.mjs';
 import { prepare } from './prepare.mjs';
 import { runCommand, runProcess } from './processes.mjs';
 import { repositoryRoot } from './repository.mjs';
@@ -19,5 +20,6 @@ await runCommand(async () => {
     throw new Error(`there is no benchmark "${name}": take one of the names above`);
   }
   await prepare();
+  if (name.startsWith('sdk')) await ensureNodeVersions();
   return runProcess(process.execPath, [join(folder, 'dist', name, 'main.js'), ...args]);
 });

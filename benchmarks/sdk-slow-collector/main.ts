@@ -1,6 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { ask, endChild, nextMessage, startChild } from '../child.js';
 import { type Figure, printReport } from '../report.js';
 
 // How many spans are lost on the way to a collector that takes its time: Clew and the official SDK, both with their
@@ -9,32 +8,25 @@ import { type Figure, printReport } from '../report.js';
 //   npm run bench -- sdk-slow-collector [SECONDS] [SPANS_PER_SECOND] [ANSWER_MS]
 
 const [seconds = 30, rate = 5_000, answerMs = 500] = process.argv.slice(2).map(Number);
+const here = import.meta.dirname;
 
 interface Made {
   readonly made: number;
   readonly peakMiB: number;
 }
 
-function start(script: string, args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  return fork(join(import.meta.dirname, script), args.map(String), { env: { ...process.env, ...env } });
-}
-
-async function nextMessage<Message>(child: ChildProcess): Promise<Message> {
-  const [message] = (await once(child, 'message')) as [Message];
-  return message;
-}
-
 async function measure(sdk: 'clew' | 'official'): Promise<Figure[]> {
-  const collector = start('collector.js', [answerMs]);
+  const collector = startChild(join(here, '../collector.js'), { args: [answerMs] });
   const port = await nextMessage<number>(collector);
-  const app = start('app.js', [sdk, rate, seconds], { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
-  const exited = once(app, 'exit');
+  const app = startChild(join(here, 'app.js'), {
+    args: [sdk, rate, seconds],
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` },
+  });
+  const exited = new Promise((resolve) => app.once('exit', resolve));
   const { made, peakMiB } = await nextMessage<Made>(app);
   await exited;
-  collector.send('count');
-  const arrived = await nextMessage<number>(collector);
-  collector.disconnect();
-  await once(collector, 'exit');
+  const arrived = await ask<number>(collector);
+  await endChild(collector);
   return [
     { what: `${sdk}: spans made`, value: made, unit: '' },
     {

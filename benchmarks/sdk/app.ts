@@ -10,6 +10,11 @@ export interface AppCost {
   readonly residentMiB: number;
 }
 
+/** The first message: it listens. `cpuMicros` is what starting took. */
+export interface AppStart extends AppCost {
+  readonly port: number;
+}
+
 const outgoingUrl = process.env.OUTGOING_URL;
 
 const server = http.createServer(async (_request, response) => {
@@ -17,11 +22,14 @@ const server = http.createServer(async (_request, response) => {
   response.end('hello world');
 });
 
-server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
-
-process.on('message', () => {
+function readCost(): AppCost {
   const { user, system } = process.cpuUsage();
-  const cost: AppCost = { cpuMicros: user + system, residentMiB: process.memoryUsage.rss() / 2 ** 20 };
-  process.send?.(cost);
+  return { cpuMicros: user + system, residentMiB: process.memoryUsage.rss() / 2 ** 20 };
+}
+
+server.listen(0, '127.0.0.1', () => {
+  const start: AppStart = { ...readCost(), port: (server.address() as AddressInfo).port };
+  process.send?.(start);
 });
+process.on('message', () => process.send?.(readCost()));
 process.on('disconnect', () => process.exit(0));

@@ -34,7 +34,13 @@ export function hexOfFour(word0: number, word1: number, word2: number, word3: nu
   return scratch.toString('hex', 0, 16);
 }
 
-/** The word that eight hex digits at `start` make; they must be hex digits. */
+/** The word that eight hex digits at `start` make, in upper or lower case; they must be hex digits. */
 export function wordOfHex(hex: string, start: number): number {
-  return Number.parseInt(hex.slice(start, start + 8), 16) | 0;
+  let word = 0;
+  for (let index = start; index < start + 8; index++) {
+    const code = hex.charCodeAt(index);
+    // "0" is 0x30, "A" 0x41 and "a" 0x61: bit 6 tells letters, whose low four bits count from 1.
+    word = (word << 4) | ((code & 0xf) + (code >> 6) * 9);
+  }
+  return word;
 }

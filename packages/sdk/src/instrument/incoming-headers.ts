@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Context, defaultTextMapGetter, ROOT_CONTEXT, type TextMapPropagator } from '@opentelemetry/api';
 import { ClewContext } from '../context/clew-context.ts';
-import { readBaggageHeader } from '../propagate/baggage-propagator.ts';
+import { HeaderBaggage } from '../propagate/header-baggage.ts';
 import { readRemoteParent } from '../propagate/trace-context-propagator.ts';
 
 /**
@@ -40,7 +40,7 @@ export function contextOfRequest(
   // Which of two parents to continue cannot be known: the trace restarts.
   const canContinue = traceparent !== undefined && !hasSecondTraceparent;
   const parent = canContinue ? readRemoteParent(traceparent!, tracestate) : undefined;
-  return new ClewContext(parent, baggage === undefined ? undefined : readBaggageHeader(baggage));
+  return new ClewContext(parent, baggage ? new HeaderBaggage(baggage) : undefined);
 }
 
 /** The value of a header, or undefined. @param name in lower case. */

@@ -1,8 +1,6 @@
-import { formatBaggage, parseBaggage } from '@clew/wire';
+import { formatBaggage } from '@clew/wire';
 import {
   type Baggage,
-  type BaggageEntry,
-  baggageEntryMetadataFromString,
   type Context,
   propagation,
   type TextMapGetter,
@@ -12,6 +10,7 @@ import {
 import { baggageOf } from '../context/clew-context.ts';
 import { isTracingSuppressed } from '../context/context-manager.ts';
 import { reportDroppedBaggage } from './dropped-baggage.ts';
+import { HeaderBaggage } from './header-baggage.ts';
 
 /** W3C Baggage: the header `baggage`. A member's properties are its entry's metadata. */
 export class W3CBaggagePropagator implements TextMapPropagator {
@@ -24,9 +23,11 @@ export class W3CBaggagePropagator implements TextMapPropagator {
 
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context {
     const header = getter.get(carrier, 'baggage');
-    if (header === undefined) return context;
-    const baggage = readBaggageHeader(Array.isArray(header) ? header.join(',') : String(header));
-    return baggage === undefined ? context : propagation.setBaggage(context, baggage);
+    if (header === undefined || header.length === 0) return context;
+    return propagation.setBaggage(
+      context,
+      new HeaderBaggage(Array.isArray(header) ? header.join(',') : String(header)),
+    );
   }
 
   fields(): string[] {
@@ -34,20 +35,9 @@ export class W3CBaggagePropagator implements TextMapPropagator {
   }
 }
 
-/** The baggage in a header; undefined when there is none. */
-export function readBaggageHeader(header: string): Baggage | undefined {
-  const members = parseBaggage(header);
-  if (members.length === 0) return undefined;
-  // No prototype: a member may be called __proto__.
-  const entries: Record<string, BaggageEntry> = Object.create(null) as Record<string, BaggageEntry>;
-  for (const { key, value, properties } of members) {
-    entries[key] = properties === '' ? { value } : { value, metadata: baggageEntryMetadataFromString(properties) };
-  }
-  return propagation.createBaggage(entries);
-}
-
 /** The header for a baggage; empty when nothing in it can be sent. */
 export function writeBaggageHeader(baggage: Baggage): string {
+  if (baggage instanceof HeaderBaggage) return baggage.serialize();
   return formatBaggage(
     baggage.getAllEntries().map(([key, { value, metadata }]) => ({
       key,

@@ -16,10 +16,11 @@ export class W3CTraceContextPropagator implements TextMapPropagator {
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
     const span = spanOf(context);
     if (span === undefined || isTracingSuppressed(context)) return;
-    const spanContext = span.spanContext();
-    if (!isSpanContextValid(spanContext)) return;
+    // Ours are valid from the start.
+    const known = span instanceof SpanIdentity ? span : span.spanContext();
+    if (!(known instanceof SpanIdentity) && !isSpanContextValid(known)) return;
     setter.set(carrier, 'traceparent', traceparentOf(span));
-    const state = spanContext.traceState?.serialize();
+    const state = known.traceState?.serialize();
     if (state !== undefined && state !== '') setter.set(carrier, 'tracestate', state);
   }
 

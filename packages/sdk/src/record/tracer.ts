@@ -1,4 +1,4 @@
-import { type FlatAttributes, randomFlag } from '@clew/wire';
+import { type AttributeValue, type FlatAttributes, randomFlag } from '@clew/wire';
 import {
   type Attributes,
   type Context,
@@ -217,7 +217,11 @@ function parentIn(context: Context): SpanIdentity | undefined {
 }
 
 function flatten(attributes: Attributes | undefined): FlatAttributes {
-  return Object.entries(attributes ?? {}).flat(1) as FlatAttributes;
+  const flat: AttributeValue[] = [];
+  if (attributes !== undefined && attributes !== null) {
+    for (const key of Object.keys(attributes)) flat.push(key, attributes[key] as AttributeValue);
+  }
+  return flat;
 }
 
 function toObject(attributes: FlatAttributes = []): Attributes {

@@ -61,6 +61,8 @@ export function formatTracestate(members: readonly TracestateMember[], maxChars:
 export class Tracestate {
   private header: string | undefined;
   private members: readonly TracestateMember[] | undefined;
+  /** What {@link serialize} has returned: the spans of a trace share its state, and each is written with it. */
+  private text: string | undefined;
 
   /** @param source a header as it arrived, or members. */
   constructor(source: string | readonly TracestateMember[]) {
@@ -88,7 +90,8 @@ export class Tracestate {
 
   /** The header to send; empty when there are no members. */
   serialize(): string {
-    return formatTracestate(this.list());
+    this.text ??= formatTracestate(this.list());
+    return this.text;
   }
 
   private list(): readonly TracestateMember[] {
