@@ -79,7 +79,7 @@ async function measureEngine(): Promise<void> {
   const session = new Session(join(directory, 'limit'));
   await session.queryAsync('CREATE DATABASE clew');
   await session.queryAsync('USE clew');
-  const migration = readFileSync(new URL('server/src/store/migrations/0001-spans.sql', packages), 'utf8');
+  const migration = readFileSync(new URL('server/src/store/migrations/0001-schema.sql', packages), 'utf8');
   for (const statement of migration.split(/;\s*$/m)) if (statement.trim()) await session.queryAsync(statement);
   const startMs = performance.now();
   const start = process.cpuUsage();

@@ -23,7 +23,7 @@ const gap = '  ';
 /** The answer to a search as lines of text: a head, one trace a line, and how many there are in all. */
 export function renderSearch(response: SearchResponse, terminal: Terminal): string[] {
   const { colors } = terminal;
-  const { traces, matched } = response;
+  const { traces, hasMore } = response;
   const window = `between ${new Date(response.start).toISOString()} and ${new Date(response.end).toISOString()}`;
   if (traces.length === 0) return [`No trace ${window} matches. A longer time: --since 24h.`];
 
@@ -44,7 +44,7 @@ export function renderSearch(response: SearchResponse, terminal: Terminal): stri
     const line = renderRow(cells[index]!, widths, terminal);
     lines.push(trace.errorCount > 0 ? colors.red(line) : line);
   }
-  const newest = matched > traces.length ? `, the newest of ${matched} that match; --limit shows more` : '';
+  const newest = hasMore ? ', the newest that match; --limit shows more' : '';
   lines.push('', `${traces.length} ${traces.length === 1 ? 'trace' : 'traces'} ${window}${newest}.`);
   return lines;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { searchPagePath } from '#src/search-page.js';
 
-const response = { traces: [], matched: 0, start: 1_795_410_000_000, end: 1_795_413_600_000 };
+const response = { traces: [], hasMore: false, start: 1_795_410_000_000, end: 1_795_413_600_000 };
 
 describe('searchPagePath', () => {
   it('carries the conditions the way Jaeger writes them, and the window that was searched in microseconds', () => {

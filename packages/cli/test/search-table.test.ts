@@ -32,7 +32,7 @@ const chinese: TraceSummary = {
 };
 
 function render(response: Partial<SearchResponse>, terminal: Parameters<typeof renderSearch>[1] = unbounded): string[] {
-  return renderSearch({ traces: [slow, chinese], matched: 2, ...window, ...response }, terminal);
+  return renderSearch({ traces: [slow, chinese], hasMore: false, ...window, ...response }, terminal);
 }
 
 describe('renderSearch', () => {
@@ -47,8 +47,8 @@ describe('renderSearch', () => {
   });
 
   it('says when more traces match than are listed, and nothing when all are', () => {
-    assert.match(render({ matched: 3 }).at(-1)!, /, the newest of 3 that match; --limit shows more\.$/);
-    assert.ok(!render({ matched: 2 }).at(-1)!.includes('--limit'));
+    assert.match(render({ hasMore: true }).at(-1)!, /Z, the newest that match; --limit shows more\.$/);
+    assert.ok(!render({ hasMore: false }).at(-1)!.includes('--limit'));
   });
 
   it('cuts lines at the width of the terminal, but never the trace id', () => {
@@ -58,7 +58,7 @@ describe('renderSearch', () => {
   });
 
   it('says how to look further back when nothing matches', () => {
-    assert.deepEqual(render({ traces: [], matched: 0 }), [
+    assert.deepEqual(render({ traces: [] }), [
       'No trace between 2026-11-23T05:00:00.000Z and 2026-11-23T06:00:00.000Z matches. A longer time: --since 24h.',
     ]);
   });

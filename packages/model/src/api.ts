@@ -55,8 +55,8 @@ export interface TraceSummary {
 
 export interface SearchResponse {
   readonly traces: readonly TraceSummary[];
-  /** Traces that matched, of which `traces` are the newest. */
-  readonly matched: number;
+  /** Whether more traces match, all of them older than these. */
+  readonly hasMore: boolean;
   /** The window that was searched, Unix milliseconds: a link with it shows the same again. */
   readonly start: number;
   readonly end: number;

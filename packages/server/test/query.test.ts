@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
 import { buildResourceStatement } from '#src/query/conditions.js';
 import { parseDurationNs } from '#src/query/duration.js';
+import { buildMatchStatement, sliceWindow } from '#src/query/newest-traces.js';
 import type { RawParameters } from '#src/query/parameters.js';
-import { buildMatchStatement, buildSummaryStatement, searchTraces } from '#src/query/search.js';
+import { buildSummaryStatement, searchTraces } from '#src/query/search.js';
 import { parseSearch } from '#src/query/search-request.js';
 import type { Statement } from '#src/query/statement.js';
 import { buildResourcesStatement, buildTraceStatement, openTrace } from '#src/query/trace.js';
@@ -92,10 +94,10 @@ after(async () => {
   await fixture.stop();
 });
 
-/** The numbers of the traces that are found, and how many matched. */
+/** The numbers of the traces that are found, and dots when there are more. */
 async function find(raw: RawParameters): Promise<string> {
-  const { traces, matched } = await searchTraces(fixture.client, parseSearch(raw, nowMs));
-  return `${traces.map(({ traceId }) => Number.parseInt(traceId, 16)).join(' ')} of ${matched}`;
+  const { traces, hasMore } = await searchTraces(fixture.client, parseSearch(raw, nowMs));
+  return traces.map(({ traceId }) => Number.parseInt(traceId, 16)).join(' ') + (hasMore ? ' …' : '');
 }
 
 describe('services and operations', () => {
@@ -110,7 +112,7 @@ describe('search', () => {
   test('summaries count the whole trace, not only the spans that matched', async () => {
     const response = await searchTraces(fixture.client, parseSearch({ operation: 'GET /' }, nowMs));
     assert.deepEqual(response, {
-      matched: 1,
+      hasMore: false,
       start: nowMs - 3_600_000,
       end: nowMs,
       traces: [
@@ -137,51 +139,51 @@ describe('search', () => {
     assert.equal(traces[0]?.rootName, 'late');
   });
 
-  test('the newest traces win, and all that matched are counted', async () => {
-    assert.equal(await find({}), '2 1 of 2');
-    assert.equal(await find({ limit: '1' }), '2 of 2');
-    assert.equal(await find({ service: 'nobody' }), ' of 0');
+  test('the newest traces win, and it is said when there are more', async () => {
+    assert.equal(await find({}), '2 1');
+    assert.equal(await find({ limit: '1' }), '2 …');
+    assert.equal(await find({ service: 'nobody' }), '');
   });
 
   test('a trace is as new as its newest span that matched', async () => {
     // The front's span of trace 1 is older than that of trace 2; those of the back that took 200 ms are not.
-    assert.equal(await find({ service: 'back', minDuration: '2ms' }), '1 of 1');
-    assert.equal(await find({ service: 'front' }), '2 1 of 2');
+    assert.equal(await find({ service: 'back', minDuration: '2ms' }), '1');
+    assert.equal(await find({ service: 'front' }), '2 1');
   });
 
   test('the window holds its ends and nothing beyond', async () => {
     const at = nowMs - 3_600_001;
-    assert.equal(await find({ start: String(at), end: String(at) }), '3 of 1');
-    assert.equal(await find({ start: String(at + 1), end: String(at + 1) }), ' of 0');
-    assert.equal(await find({ start: String(at) }), '2 1 3 of 3');
+    assert.equal(await find({ start: String(at), end: String(at) }), '3');
+    assert.equal(await find({ start: String(at + 1), end: String(at + 1) }), '');
+    assert.equal(await find({ start: String(at) }), '2 1 3');
   });
 
   test('durations include their ends', async () => {
-    assert.equal(await find({ minDuration: '200ms' }), '1 of 1');
-    assert.equal(await find({ minDuration: '200000001ns' }), ' of 0');
-    assert.equal(await find({ maxDuration: '1ns' }), '2 of 1');
-    assert.equal(await find({ minDuration: '2ms', maxDuration: '2ms' }), '1 of 1');
+    assert.equal(await find({ minDuration: '200ms' }), '1');
+    assert.equal(await find({ minDuration: '200000001ns' }), '');
+    assert.equal(await find({ maxDuration: '1ns' }), '2');
+    assert.equal(await find({ minDuration: '2ms', maxDuration: '2ms' }), '1');
   });
 
   const attributes: readonly [condition: string | string[], found: string, why: string][] = [
-    ['text=5', '1 of 1', 'a string'],
-    ['rows=5', '1 of 1', 'an integer or a double'],
-    ['rows=5.0', '1 of 1', 'a double, written otherwise'],
-    ['rows=05', '1 of 1', 'a double, but no integer'],
-    ['rows=6', ' of 0', 'no number that equals'],
-    ['low=-9223372036854775808', '1 of 1', 'the smallest integer'],
-    ['low=-9223372036854775809', ' of 0', 'no integer'],
-    ['hit=true', '2 of 1', 'a boolean'],
-    ['hit=false', ' of 0', 'another boolean'],
-    ['key=span', '1 of 1', 'an attribute of a span whose resource has the key too'],
-    ['key=resource', '2 1 of 2', 'an attribute of the resource of spans that do not have the key'],
-    ['host=a', '2 1 of 2', 'an attribute of the resource'],
-    ['cores=4', '2 1 of 2', 'an integer of the resource'],
-    ['spot=true', '2 1 of 2', 'a boolean of the resource'],
-    ['missing=', ' of 0', 'no attribute at all'],
-    [['key=span', 'text=5'], '1 of 1', 'both on one span'],
-    [['text=5', 'rows=5'], ' of 0', 'never both on one span'],
-    ["text=5' OR 1=1 --", ' of 0', 'a value that looks like SQL'],
+    ['text=5', '1', 'a string'],
+    ['rows=5', '1', 'an integer or a double'],
+    ['rows=5.0', '1', 'a double, written otherwise'],
+    ['rows=05', '1', 'a double, but no integer'],
+    ['rows=6', '', 'no number that equals'],
+    ['low=-9223372036854775808', '1', 'the smallest integer'],
+    ['low=-9223372036854775809', '', 'no integer'],
+    ['hit=true', '2', 'a boolean'],
+    ['hit=false', '', 'another boolean'],
+    ['key=span', '1', 'an attribute of a span whose resource has the key too'],
+    ['key=resource', '2 1', 'an attribute of the resource of spans that do not have the key'],
+    ['host=a', '2 1', 'an attribute of the resource'],
+    ['cores=4', '2 1', 'an integer of the resource'],
+    ['spot=true', '2 1', 'a boolean of the resource'],
+    ['missing=', '', 'no attribute at all'],
+    [['key=span', 'text=5'], '1', 'both on one span'],
+    [['text=5', 'rows=5'], '', 'never both on one span'],
+    ["text=5' OR 1=1 --", '', 'a value that looks like SQL'],
   ];
   for (const [attribute, found, why] of attributes) {
     test(`${attribute} finds ${found}: ${why}`, async () => {
@@ -190,7 +192,7 @@ describe('search', () => {
   }
 
   test('key=resource does not see through the key of a span, of whatever type it is', async () => {
-    assert.equal(await find({ attribute: 'key=resource', service: 'front' }), ' of 0');
+    assert.equal(await find({ attribute: 'key=resource', service: 'front' }), '');
   });
 });
 
@@ -230,7 +232,7 @@ describe('the parameters of a search', () => {
   });
 
   test('an end of the year 2255 is one that the engine can compare with', async () => {
-    assert.equal(await find({ start: '0', end: '9000000000000' }), '2 1 3 of 3');
+    assert.equal(await find({ start: '0', end: '9000000000000' }), '2 1 3');
   });
 
   const durations: readonly [string, number | undefined][] = [
@@ -254,6 +256,16 @@ describe('the parameters of a search', () => {
 });
 
 describe('a trace by its id', () => {
+  before(async () => {
+    // Many granules, in other minutes and in the same.
+    await fixture.client.command({
+      query: `INSERT INTO spans (trace_id, span_id, service, name, start)
+        SELECT reverse(reinterpretAsFixedString(toUInt128(number + 1000))), reinterpretAsFixedString(number), 'bulk', 'bulk',
+          fromUnixTimestamp64Milli(toInt64(${nowMs - 7_200_000} + number * 36), 'UTC')
+        FROM numbers(200000)`,
+    });
+  });
+
   async function fetchTrace(id: string): Promise<Buffer> {
     return Buffer.concat(await (await openTrace(fixture.client, id)).toArray());
   }
@@ -289,30 +301,77 @@ describe('a trace by its id', () => {
     }
   });
 
-  test('is looked up through the projection, below the million rows from which the engine would do so by itself', async () => {
-    // More than one granule: where there is but one to read, a projection cannot save any.
-    await fixture.client.command({
-      query: `INSERT INTO spans (trace_id, span_id, service, name, start)
-        SELECT reverse(reinterpretAsFixedString(toUInt128(number + 100))), reinterpretAsFixedString(number), 'bulk', 'bulk', toDateTime64(0, 9)
-        FROM numbers(50000)`,
-    });
+  test('is looked up by the sorting key, in the granules of its minutes alone', async () => {
     const statements = [
       buildResourcesStatement(traceIdOf(1)),
       buildTraceStatement(traceIdOf(1), [1n]),
       buildSummaryStatement([traceIdOf(1)]),
     ];
-    for (const { sql, params, settings } of statements) {
-      const plan = await fixture.client.query({
-        query: `EXPLAIN projections = 1 ${sql}`,
-        query_params: { ...params },
-        clickhouse_settings: { ...settings },
-        format: 'TabSeparated',
-      });
-      assert.match(
-        await plan.text(),
-        /Name: by_trace[\s│]+Description: Projection has been analyzed and will be applied/,
-      );
+    for (const statement of statements) {
+      const plan = await explain(statement);
+      assert.match(plan, /PrimaryKey[\s\S]+Keys:[\s│]+toStartOfMinute\(start\)[\s│]+trace_id/);
+      assert.match(plan, /Granules: [12]\/2\d/);
     }
+  });
+
+  test('is found whole when its spans are days apart, and when some of them come late', async () => {
+    const { client } = fixture;
+    const span = { trace: 77, service: 'far', name: 'far', durationNs: 1 };
+    await insertSpans(client, [{ ...span, span: 1, startMs: 1000 }]);
+    await insertSpans(client, [{ ...span, span: 2, startMs: 5e12 }]);
+    await insertSpans(client, [{ ...span, span: 3, startMs: nowMs - 90_000_000 }]);
+    const [summary] = (await searchTraces(client, parseSearch({ service: 'far', start: '0' }, nowMs))).traces;
+    assert.equal(summary?.spanCount, 3);
+    assert.equal(summary?.startNs, '1000000000');
+    // Columns, then rows.
+    assert.deepEqual([...(await fetchTrace(traceIdOf(77))).subarray(0, 2)], [35, 3]);
+  });
+});
+
+/** What the engine is going to read, with its indexes. */
+async function explain({ sql, params, settings }: Statement): Promise<string> {
+  const plan = await fixture.client.query({
+    query: `EXPLAIN indexes = 1 ${sql}`,
+    query_params: { ...params },
+    clickhouse_settings: { ...settings },
+    format: 'TabSeparated',
+  });
+  return plan.text();
+}
+
+describe('slices of the window', () => {
+  test('cover it from its end to its start, both included, without gap and overlap', () => {
+    fc.assert(
+      fc.property(fc.nat(2 ** 45), fc.nat(2 ** 45), (one, other) => {
+        const [startMs, endMs] = one < other ? [one, other] : [other, one];
+        const slices = [...sliceWindow({ startMs, endMs })];
+        assert.equal(slices[0]!.endNs, BigInt(endMs) * 1_000_000n + 1n);
+        assert.equal(slices.at(-1)!.startNs, BigInt(startMs) * 1_000_000n);
+        for (const [index, { startNs, endNs }] of slices.entries()) {
+          assert.ok(startNs < endNs);
+          if (index > 0) assert.equal(endNs, slices[index - 1]!.startNs);
+        }
+        assert.ok(slices.length <= 24, `${slices.length} slices`);
+      }),
+    );
+  });
+
+  test('a trace with spans in several of them is found once, where its newest span is', async () => {
+    const { client } = fixture;
+    const at = nowMs - 100_000_000;
+    const span = { service: 'sliced', name: 'sliced', durationNs: 1 };
+    await insertSpans(client, [
+      { ...span, trace: 81, span: 1, startMs: at - 1 },
+      { ...span, trace: 81, span: 2, startMs: at - 15_000 },
+      { ...span, trace: 82, span: 3, startMs: at - 14_000 },
+      { ...span, trace: 83, span: 4, startMs: at - 80_000 },
+      { ...span, trace: 81, span: 5, startMs: at - 90_000 },
+    ]);
+    const query = { service: 'sliced', start: String(at - 3_600_000), end: String(at) };
+    assert.equal(await find(query), '81 82 83');
+    assert.equal(await find({ ...query, limit: '3' }), '81 82 83');
+    assert.equal(await find({ ...query, limit: '2' }), '81 82 …');
+    assert.equal(await find({ ...query, limit: '1' }), '81 …');
   });
 });
 
@@ -325,11 +384,24 @@ describe('every statement', () => {
     services: buildServicesStatement(),
     operations: buildOperationsStatement('shop'),
     onResources: buildResourceStatement(search.attributes),
-    match: buildMatchStatement(search, [false, true]),
+    match: buildMatchStatement(search, [false, true], { startNs: 5n, endNs: 9n }, [traceIdOf(3)], 20),
     summary: buildSummaryStatement([traceIdOf(1), traceIdOf(2)]),
     resources: buildResourcesStatement(traceIdOf(1)),
     trace: buildTraceStatement(traceIdOf(1), [1n, 18446744073709551615n]),
   };
+  test('looks past the granules that have no span with the value, the service or the name', async () => {
+    const indexes = [
+      'service_index',
+      'name_index',
+      'duration_index',
+      'attr_string_index',
+      'attr_int_index',
+      'attr_double_index',
+    ];
+    const plan = await explain(buildMatchStatement(search, [false, false], { startNs: 5n, endNs: 9n }, [], 20));
+    for (const index of indexes) assert.match(plan, new RegExp(`Name: ${index}`));
+  });
+
   for (const [name, statement] of Object.entries(all)) {
     test(`is as it was reviewed, and the engine takes it: ${name}`, async () => {
       assert.equal(statement.sql, snapshots[name]);
@@ -343,8 +415,9 @@ describe('every statement', () => {
 
   test('binds its values and never contains them', () => {
     assert.deepEqual(all.match!.params, {
-      start: nowMs - 3_600_000,
-      end: nowMs,
+      start: '5',
+      end: '9',
+      known: [traceIdOf(3)],
       service: 's',
       operation: 'o',
       minDuration: 1000,

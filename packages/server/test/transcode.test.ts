@@ -17,7 +17,7 @@ import { Session } from 'chdb';
 import fc from 'fast-check';
 import { TraceTranscoder } from '#src/transcode/trace-transcoder.js';
 
-const migration = new URL('../src/store/migrations/0001-spans.sql', import.meta.url);
+const migration = new URL('../src/store/migrations/0001-schema.sql', import.meta.url);
 
 let directory: string;
 let session: Session;

@@ -8,7 +8,7 @@ import type { TraceSummary } from '@clew/model';
 export interface PageContent {
   services: string[];
   traces: TraceSummary[];
-  matched: number;
+  hasMore: boolean;
   /** Native blocks by trace id. */
   readonly blocks: Map<string, Uint8Array>;
   /** When set, every question to the API is answered with it. */
@@ -33,7 +33,7 @@ const types: Readonly<Record<string, string>> = {
 
 /** Serves the built pages, under the policy they are made for, and an API with the content of the test. */
 export async function startPageServer(): Promise<PageServer> {
-  const content: PageContent = { services: [], traces: [], matched: 0, blocks: new Map(), failure: undefined };
+  const content: PageContent = { services: [], traces: [], hasMore: false, blocks: new Map(), failure: undefined };
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://clew');
@@ -81,7 +81,7 @@ function answer(response: ServerResponse, url: URL, content: PageContent): void 
   else if (url.pathname === '/clew/v1/search') {
     const end = Number(url.searchParams.get('end') ?? Date.now());
     const start = Number(url.searchParams.get('start') ?? end - 3_600_000);
-    send(200, { traces: content.traces, matched: content.matched, start, end });
+    send(200, { traces: content.traces, hasMore: content.hasMore, start, end });
   } else {
     const traceId = url.pathname.split('/').at(-1)!;
     const block = content.blocks.get(traceId);

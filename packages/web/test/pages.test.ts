@@ -23,7 +23,7 @@ after(async () => {
 
 afterEach(async () => {
   await Promise.all(browser.contexts().map((context) => context.close()));
-  Object.assign(server.content, { services: [], traces: [], matched: 0, failure: undefined });
+  Object.assign(server.content, { services: [], traces: [], hasMore: false, failure: undefined });
   server.content.blocks.clear();
   server.requests.length = 0;
 });
@@ -67,17 +67,17 @@ test('an empty store says how to send the first spans, and shows them when they 
   const page = await open('/');
   await page.getByText('node --import @clew/sdk/register app.js').waitFor();
   assert.equal(new URL(page.url()).pathname, '/search');
-  Object.assign(server.content, { services: ['gateway'], traces: [summary(0)], matched: 1 });
+  Object.assign(server.content, { services: ['gateway'], traces: [summary(0)], hasMore: false });
   await page.getByRole('link', { name: /GET \/page\/0/ }).waitFor();
   assert.deepEqual(complaints, []);
 });
 
-test('the list says how many of how many it shows, marks errors, and leads to the trace', async () => {
+test('the list says how many it shows and that there are more, marks errors, and leads to the trace', async () => {
   server.content.blocks.set(summary(0).traceId, nativeTrace({ ...shopTrace, traceId: summary(0).traceId }));
   const traces = Array.from({ length: 300 }, (_, index) => summary(index));
-  Object.assign(server.content, { services: ['gateway'], traces, matched: 4_321 });
+  Object.assign(server.content, { services: ['gateway'], traces, hasMore: true });
   const page = await open('/search');
-  await page.getByRole('heading', { name: '300 of 4,321 traces shown' }).waitFor();
+  await page.getByRole('heading', { name: 'The newest 300 traces; older ones match too' }).waitFor();
   const first = page.getByRole('link', { name: /GET \/page\/0/ });
   assert.match(await textOf(first), /2 errors/);
   assert.ok((await page.getByRole('listitem').count()) < 60, 'only rows in view are in the document');
@@ -88,7 +88,7 @@ test('the list says how many of how many it shows, marks errors, and leads to th
 });
 
 test('a search puts its conditions, with a concrete time, into the address and asks for them', async () => {
-  Object.assign(server.content, { services: ['gateway', 'orders'], traces: [summary(0)], matched: 1 });
+  Object.assign(server.content, { services: ['gateway', 'orders'], traces: [summary(0)], hasMore: false });
   const page = await open('/search');
   await page.getByLabel('Service').selectOption('orders');
   await page.getByLabel('Attributes').fill('user-id=alice note="two words"');
@@ -107,7 +107,7 @@ test('a search puts its conditions, with a concrete time, into the address and a
 });
 
 test('a condition that is none is refused at its field, and nothing is asked', async () => {
-  Object.assign(server.content, { services: ['gateway'], traces: [summary(0)], matched: 1 });
+  Object.assign(server.content, { services: ['gateway'], traces: [summary(0)], hasMore: false });
   const page = await open('/search');
   await page.getByRole('link', { name: /GET \/page\/0/ }).waitFor();
   await page.getByLabel('Attributes').fill('no condition');

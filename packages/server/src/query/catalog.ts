@@ -2,14 +2,13 @@ import type { OperationsResponse, ServicesResponse } from '@clew/model';
 import type { StoreClient } from '../store/client.ts';
 import { fetchRows, type Statement } from './statement.ts';
 
-/** Both read the first columns of the sorting key only. */
 export function buildServicesStatement(): Statement {
-  return { sql: 'SELECT DISTINCT service FROM spans ORDER BY service', params: {} };
+  return { sql: 'SELECT DISTINCT service FROM operations ORDER BY service', params: {} };
 }
 
 export function buildOperationsStatement(service: string): Statement {
   return {
-    sql: 'SELECT DISTINCT name FROM spans WHERE service = {service:String} ORDER BY name',
+    sql: 'SELECT DISTINCT name FROM operations WHERE service = {service:String} ORDER BY name',
     params: { service },
   };
 }

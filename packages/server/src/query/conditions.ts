@@ -18,18 +18,15 @@ export function buildResourceStatement(attributes: readonly AttributeCondition[]
 }
 
 /**
- * Conditions on a row of `spans`, joined by AND, and the values that they name.
+ * Conditions on a row of `spans`, all to be met, and the values that they name; not the window of time.
  * @param onResources for each attribute condition, whether it holds for any resource
  */
 export function buildConditions(
   search: Search,
   onResources: readonly boolean[],
-): { readonly sql: string; readonly params: Statement['params'] } {
-  const conditions = [
-    "start >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')",
-    "start <= fromUnixTimestamp64Milli({end:Int64}, 'UTC')",
-  ];
-  const params: Record<string, string | number> = { start: search.startMs, end: search.endMs };
+): { readonly conditions: readonly string[]; readonly params: Statement['params'] } {
+  const conditions: string[] = [];
+  const params: Record<string, string | number> = {};
   const { service, operation, minDurationNs, maxDurationNs } = search;
   if (service !== undefined) {
     conditions.push('service = {service:String}');
@@ -51,7 +48,7 @@ export function buildConditions(
     const match = buildMatch(attribute, index, params);
     conditions.push(onResources[index] ? extendToResource(match, index) : match);
   }
-  return { sql: conditions.join('\n  AND '), params };
+  return { conditions, params };
 }
 
 /** True for a row that has the attribute with this text. Adds its values to `params`. */

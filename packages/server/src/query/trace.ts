@@ -3,8 +3,8 @@ import { ClewError } from '../errors.ts';
 import type { StoreClient } from '../store/client.ts';
 import { toStoreError } from '../store/store-error.ts';
 import { refuse } from './parameters.ts';
-import { useTraceProjection } from './search.ts';
 import { fetchRows, type Statement } from './statement.ts';
+import { whereTraceIn } from './trace-rows.ts';
 
 /** The columns of `spans`, in the order of the schema. */
 export const spanColumns: readonly string[] = [
@@ -44,14 +44,15 @@ export const spanColumns: readonly string[] = [
   'dropped_links_count',
 ];
 
+const givenTrace = 'toFixedString(unhex({traceId:String}), 16)';
+
 /** The resources of a trace: none when there is no such trace. Cheap, as it reads one column. */
 export function buildResourcesStatement(traceId: string): Statement {
   return {
     sql: `SELECT DISTINCT toString(resource_hash) AS hash
 FROM spans
-WHERE trace_id = toFixedString(unhex({traceId:String}), 16)`,
+WHERE ${whereTraceIn(givenTrace)}`,
     params: { traceId },
-    settings: useTraceProjection,
   };
 }
 
@@ -64,10 +65,9 @@ FROM spans
 LEFT ANY JOIN (
   SELECT resource_hash, attributes FROM resources WHERE resource_hash IN {resourceHashes:Array(UInt64)}
 ) AS owners ON spans.resource_hash = owners.resource_hash
-WHERE spans.trace_id = toFixedString(unhex({traceId:String}), 16)
+WHERE ${whereTraceIn(givenTrace)}
 ORDER BY spans.start, spans.span_id`,
     params: { traceId, resourceHashes },
-    settings: useTraceProjection,
   };
 }
 

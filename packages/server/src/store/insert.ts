@@ -25,6 +25,8 @@ export async function insertBlock(
       clickhouse_settings: {
         insert_deduplicate: 1,
         insert_deduplication_token: token,
+        // A block that comes again goes on to the views: a crash may have come between them and the table.
+        deduplicate_blocks_in_dependent_materialized_views: 1,
         async_insert: 0,
         max_execution_time: maxInsertS,
         // A block may hold spans of any number of days (a partition each): clocks that are wrong must not stop ingest.

@@ -31,7 +31,7 @@ export function ResultList({ result, address }: ResultListProps): ReactNode {
   return (
     <>
       <div className="results-head">
-        <h1>{say('search.shown', { shown: result.traces.length, matched: result.matched })}</h1>
+        <h1>{say(result.hasMore ? 'search.newest' : 'search.all', { count: result.traces.length })}</h1>
         <span className="results-window">
           {say('search.window', { start: time(result.start), end: time(result.end) })}
         </span>
