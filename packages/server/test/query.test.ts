@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
 import { buildResourceStatement } from '#src/query/conditions.js';
 import { parseDurationNs } from '#src/query/duration.js';
-import { buildMatchStatement, sliceWindow } from '#src/query/newest-traces.js';
+import { buildMatchStatement, nextSlice, type TimeSlice } from '#src/query/newest-traces.js';
 import type { RawParameters } from '#src/query/parameters.js';
 import { buildSummaryStatement, searchTraces } from '#src/query/search.js';
 import { parseSearch } from '#src/query/search-request.js';
@@ -342,18 +342,34 @@ async function explain({ sql, params, settings }: Statement): Promise<string> {
 describe('slices of the window', () => {
   test('cover it from its end to its start, both included, without gap and overlap', () => {
     fc.assert(
-      fc.property(fc.nat(2 ** 45), fc.nat(2 ** 45), (one, other) => {
-        const [startMs, endMs] = one < other ? [one, other] : [other, one];
-        const slices = [...sliceWindow({ startMs, endMs })];
-        assert.equal(slices[0]!.endNs, BigInt(endMs) * 1_000_000n + 1n);
-        assert.equal(slices.at(-1)!.startNs, BigInt(startMs) * 1_000_000n);
-        for (const [index, { startNs, endNs }] of slices.entries()) {
-          assert.ok(startNs < endNs);
-          if (index > 0) assert.equal(endNs, slices[index - 1]!.startNs);
+      fc.property(fc.nat(2 ** 45), fc.nat(2 ** 45), fc.nat(20), (one, other, found) => {
+        const window = { startMs: Math.min(one, other), endMs: Math.max(one, other) };
+        const first = nextSlice(window, undefined, 0, 21)!;
+        assert.equal(first.endNs, BigInt(window.endMs) * 1_000_000n + 1n);
+        let last = first;
+        let count = 1;
+        for (let slice = first as TimeSlice | undefined; slice !== undefined; count++) {
+          assert.ok(slice.startNs < slice.endNs);
+          last = slice;
+          slice = nextSlice(window, last, found, 21);
+          if (slice !== undefined) assert.equal(slice.endNs, last.startNs);
         }
-        assert.ok(slices.length <= 24, `${slices.length} slices`);
+        assert.equal(last.startNs, BigInt(window.startMs) * 1_000_000n);
+        assert.ok(count <= 45, `${count} slices`);
       }),
     );
+  });
+
+  test('grow fourfold while nothing is found, and to what the matches let expect when something is', () => {
+    const window = { startMs: 0, endMs: 1e12 };
+    const first = nextSlice(window, undefined, 0, 21)!;
+    const seconds = ({ startNs, endNs }: TimeSlice): number => Number(endNs - startNs) / 1e9;
+    assert.equal(seconds(first), 10);
+    assert.equal(seconds(nextSlice(window, first, 0, 21)!), 40);
+    assert.equal(seconds(nextSlice(window, first, 1, 21)!), 40);
+    assert.equal(seconds(nextSlice(window, first, 20, 21)!), 5);
+    const second = nextSlice(window, first, 0, 21)!;
+    assert.equal(seconds(nextSlice(window, second, 14, 21)!), 37.5);
   });
 
   test('a trace with spans in several of them is found once, where its newest span is', async () => {

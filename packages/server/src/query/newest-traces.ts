@@ -11,22 +11,39 @@ export interface TimeSlice {
 
 const nsPerMs = 1_000_000n;
 const firstSliceNs = 10_000n * nsPerMs;
-/** Each slice is so many times as long as the one before: a week takes nine. */
-const sliceGrowth = 4n;
+/** A slice is at most so many times as long as the one before: a week takes nine. */
+const maxGrowth = 4n;
 
 /**
- * The window of a search from its end to its start, in slices that grow. Rows are sorted by time, so a slice that is not
- * asked for is not read: a search that many traces match ends with the newest seconds, however long the window is.
+ * The next part of a search's window, from its end to its start; undefined when all of it was searched. Rows are sorted
+ * by time, so a slice that is not asked for is not read: a search that many traces match ends with the newest seconds,
+ * however long its window is. Slices grow, but not far beyond what the matches so far let expect.
+ *
+ * @param found how many traces the slices so far gave, of `wanted`
  */
-export function* sliceWindow({ startMs, endMs }: Pick<Search, 'startMs' | 'endMs'>): Generator<TimeSlice> {
+export function nextSlice(
+  { startMs, endMs }: Pick<Search, 'startMs' | 'endMs'>,
+  previous: TimeSlice | undefined,
+  found: number,
+  wanted: number,
+): TimeSlice | undefined {
   const windowStartNs = BigInt(startMs) * nsPerMs;
   // Both ends of the window belong to it.
-  let endNs = BigInt(endMs) * nsPerMs + 1n;
-  for (let lengthNs = firstSliceNs; endNs > windowStartNs; lengthNs *= sliceGrowth) {
-    const startNs = endNs - lengthNs > windowStartNs ? endNs - lengthNs : windowStartNs;
-    yield { startNs, endNs };
-    endNs = startNs;
+  const windowEndNs = BigInt(endMs) * nsPerMs + 1n;
+  const endNs = previous?.startNs ?? windowEndNs;
+  if (endNs <= windowStartNs) return undefined;
+  let lengthNs = firstSliceNs;
+  if (previous !== undefined) {
+    lengthNs = (previous.endNs - previous.startNs) * maxGrowth;
+    const searchedNs = windowEndNs - endNs;
+    if (found > 0) {
+      const expectedNs = (searchedNs * BigInt(wanted - found) * 3n) / BigInt(found * 2);
+      // The last few may be far away: what was searched grows by half at least.
+      const leastNs = expectedNs > searchedNs / 2n ? expectedNs : searchedNs / 2n;
+      if (leastNs < lengthNs) lengthNs = leastNs;
+    }
   }
+  return { startNs: endNs - lengthNs > windowStartNs ? endNs - lengthNs : windowStartNs, endNs };
 }
 
 /** The newest traces with a span in the slice for which all conditions hold, but those that are known. */
@@ -75,10 +92,11 @@ export async function findNewestTraces(
   limit: number,
 ): Promise<string[]> {
   const found: string[] = [];
-  for (const slice of sliceWindow(search)) {
+  let slice = nextSlice(search, undefined, 0, limit);
+  while (slice !== undefined && found.length < limit) {
     const statement = buildMatchStatement(search, onResources, slice, found, limit - found.length);
     for (const { id } of await fetchRows<{ id: string }>(client, statement)) found.push(id);
-    if (found.length === limit) break;
+    slice = nextSlice(search, slice, found.length, limit);
   }
   return found;
 }
