@@ -14,6 +14,7 @@ import { runLoader } from './spool/loader.ts';
 import { Spool, SpoolUnavailableError } from './spool/spool.ts';
 import { connectStore, type StoreClient } from './store/client.ts';
 import { insertBlock } from './store/insert.ts';
+import { insertMissingSpans } from './store/insert-missing.ts';
 import { migrate } from './store/migrations.ts';
 import { StoreError } from './store/store-error.ts';
 import { MalformedRequestError, TranscoderThread } from './transcode/transcoder-thread.ts';
@@ -72,6 +73,7 @@ async function startReceiving(config: Config, client: StoreClient, log: Logger, 
     {
       spool,
       insert: (table, block, token) => insertBlock(client, table, block, token),
+      insertMissing: (spans) => insertMissingSpans(client, spans),
       isRetryable: (error) => !(error instanceof StoreError) || error.retryable,
       log,
     },

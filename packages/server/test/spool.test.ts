@@ -10,6 +10,8 @@ import { Spool, SpoolUnavailableError } from '#src/spool/spool.js';
 import type { TraceBlocks } from '#src/transcode/trace-transcoder.js';
 
 let directory: string;
+/** Blocks that the last loader has looked after, as they may have been inserted before. */
+let repeated: string[] = [];
 let logged: { level: number; msg: string }[];
 
 const log = pino(
@@ -44,6 +46,7 @@ function open(options: { maxBytes?: number; sealBytes?: number; sealAfterMs?: nu
 /** Runs a loader until the spool is empty; gives what it inserted. */
 async function drain(spool: Spool, insert?: (table: string, token: string) => Promise<void>) {
   const inserted: { table: string; text: string; token: string }[] = [];
+  repeated = [];
   const stop = new AbortController();
   const running = runLoader(
     {
@@ -51,6 +54,10 @@ async function drain(spool: Spool, insert?: (table: string, token: string) => Pr
       insert: async (table, block, token) => {
         await insert?.(table, token);
         inserted.push({ table, text: Buffer.from(block).toString(), token });
+      },
+      insertMissing: (spans) => {
+        repeated.push(Buffer.from(spans).toString());
+        return Promise.resolve(0);
       },
       isRetryable: (error) => !(error as Error).message.startsWith('refused'),
       log,
@@ -141,6 +148,16 @@ describe('the spool', () => {
     assert.ok(inserted[0]!.token.startsWith(waiting!.name));
   });
 
+  it('looks after the first segment of an earlier run, whose insert a crash may have cut off, and after no other', async () => {
+    const spool = await open({ sealBytes: 1 });
+    for (const text of ['one', 'two']) await spool.append(blocks(text));
+    await spool.close();
+    const after = await open({ sealBytes: 1 });
+    await after.append(blocks('three'));
+    assert.deepEqual(spansOf(await drain(after)), ['spans one', 'spans two', 'spans three']);
+    assert.deepEqual(repeated, ['spans one']);
+  });
+
   it('finds after a crash what was acknowledged, cuts the torn end off and says so', async () => {
     const spool = await open({ sealAfterMs: 60_000 });
     await spool.append(blocks('kept'));
@@ -183,6 +200,8 @@ describe('the spool', () => {
     assert.deepEqual(spansOf(inserted), ['spans one']);
     assert.equal(new Set(tokens).size, 1);
     assert.equal(tokens.length, 3);
+    // An insert that failed may have gone in.
+    assert.deepEqual(repeated, ['spans one']);
   });
 
   it('sets aside what the engine refuses for good, and loads the rest', async () => {

@@ -8,6 +8,8 @@ export type InsertBlock = (table: 'spans' | 'resources', block: Uint8Array, toke
 export interface LoaderOptions {
   readonly spool: Spool;
   readonly insert: InsertBlock;
+  /** Inserts the spans of a block that are not in the table; gives their number. */
+  readonly insertMissing: (spans: Uint8Array) => Promise<number>;
   /** Whether an insert that failed with this error should be tried again. */
   readonly isRetryable: (error: unknown) => boolean;
   readonly log: Logger;
@@ -20,16 +22,18 @@ const lastRetryMs = 10_000;
  * Moves sealed segments into the engine, oldest first, until the spool is closed or the signal fires.
  *
  * A crash between insert and removal means that a segment is inserted again at the next start: its name is the
- * deduplication token, so its spans are there once.
+ * deduplication token, so its spans are there once. Whether a crash left the token without the spans is looked after
+ * whenever a segment comes again.
  */
 export async function runLoader(options: LoaderOptions, signal: AbortSignal): Promise<void> {
   const { spool, log } = options;
   let retryMs = firstRetryMs;
+  let failed = '';
   while (!signal.aborted) {
     const segment = await spool.nextSealed();
     if (segment === null) return;
     try {
-      await load(options, segment);
+      await load(options, segment, segment.mayBeInserted || segment.name === failed);
       retryMs = firstRetryMs;
     } catch (error) {
       if (!options.isRetryable(error)) {
@@ -37,6 +41,7 @@ export async function runLoader(options: LoaderOptions, signal: AbortSignal): Pr
         log.error({ err: error, path }, 'the engine refuses a spool segment; its file is set aside');
         continue;
       }
+      failed = segment.name;
       log.warn({ err: error, segment: segment.name, retryMs }, 'the engine did not take a spool segment; trying again');
       await sleep(retryMs, undefined, { signal }).catch(() => {});
       retryMs = Math.min(retryMs * 2, lastRetryMs);
@@ -44,7 +49,11 @@ export async function runLoader(options: LoaderOptions, signal: AbortSignal): Pr
   }
 }
 
-async function load({ spool, insert, log }: LoaderOptions, segment: SealedSegment): Promise<void> {
+async function load(
+  { spool, insert, insertMissing, log }: LoaderOptions,
+  segment: SealedSegment,
+  isRepeated: boolean,
+): Promise<void> {
   const { commits, validBytes } = await spool.read(segment);
   if (commits.length > 0) {
     // Resources first: a span that can be found can then always be shown whole.
@@ -52,6 +61,9 @@ async function load({ spool, insert, log }: LoaderOptions, segment: SealedSegmen
     await insert('resources', resources, `${segment.name}-resources`);
     const spans = Buffer.concat(commits.map((commit) => commit.spans));
     await insert('spans', spans, `${segment.name}-spans`);
+    const missing = isRepeated ? await insertMissing(spans) : 0;
+    if (missing > 0)
+      log.warn({ segment: segment.name, spans: missing }, 'inserted what an interrupted insert had lost');
   }
   if (validBytes === segment.bytes) await spool.remove(segment);
   else {

@@ -29,6 +29,8 @@ export interface SealedSegment {
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
+  /** An earlier run may have inserted it, or a part of it: segments are inserted in order, so only its first. */
+  readonly mayBeInserted: boolean;
 }
 
 /**
@@ -80,7 +82,7 @@ export class Spool {
     const spool = new Spool(options, last === undefined ? 1 : Number.parseInt(last, 10) + 1);
     for (const name of names) {
       if (name.endsWith('.open')) await spool.#recover(name);
-      else spool.#addSealed(name, (await stat(join(options.directory, name))).size);
+      else spool.#addSealed(name, (await stat(join(options.directory, name))).size, name === names[0]);
     }
     return spool;
   }
@@ -139,6 +141,8 @@ export class Spool {
   /** Removes the segment that {@link nextSealed} gave: its spans are in the engine. */
   async remove(segment: SealedSegment): Promise<void> {
     await unlink(segment.path);
+    // It must not come back after those behind it are gone: only the first segment is expected to.
+    await syncDirectory(this.#directory);
     this.#forget(segment);
   }
 
@@ -201,12 +205,12 @@ export class Spool {
     }
     const sealedName = openName.replace('.open', '.sealed');
     await rename(path, join(this.#directory, sealedName));
-    this.#addSealed(sealedName, bytes);
+    this.#addSealed(sealedName, bytes, false);
   }
 
-  #addSealed(fileName: string, bytes: number): void {
+  #addSealed(fileName: string, bytes: number, mayBeInserted: boolean): void {
     const name = fileName.replace('.sealed', '');
-    this.#sealed.push({ name, path: join(this.#directory, fileName), bytes });
+    this.#sealed.push({ name, path: join(this.#directory, fileName), bytes, mayBeInserted });
     this.#sealedBytes += bytes;
     this.#wake?.();
   }

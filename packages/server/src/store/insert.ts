@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
 import type { StoreClient } from './client.ts';
+import { insertNative } from './insert-native.ts';
 import { toStoreError } from './store-error.ts';
 
 export type StoreTable = 'spans' | 'resources';
@@ -19,24 +19,18 @@ export async function insertBlock(
   token: string,
 ): Promise<void> {
   try {
-    const { stream } = await client.exec({
-      query: `INSERT INTO ${table} FORMAT Native`,
-      values: Readable.from([block], { objectMode: false }),
-      clickhouse_settings: {
-        insert_deduplicate: 1,
-        insert_deduplication_token: token,
-        // A block that comes again goes on to the views: a crash may have come between them and the table.
-        deduplicate_blocks_in_dependent_materialized_views: 1,
-        async_insert: 0,
-        max_execution_time: maxInsertS,
-        // A block may hold spans of any number of days (a partition each): clocks that are wrong must not stop ingest.
-        max_partitions_per_insert_block: '0',
-        // The cost of skip indexes moves to the merges.
-        materialize_skip_indexes_on_insert: 0,
-      },
+    await insertNative(client, table, block, {
+      insert_deduplicate: 1,
+      insert_deduplication_token: token,
+      // A block that comes again goes on to the views: a crash may have come between them and the table.
+      deduplicate_blocks_in_dependent_materialized_views: 1,
+      async_insert: 0,
+      max_execution_time: maxInsertS,
+      // A block may hold spans of any number of days (a partition each): clocks that are wrong must not stop ingest.
+      max_partitions_per_insert_block: '0',
+      // The cost of skip indexes moves to the merges.
+      materialize_skip_indexes_on_insert: 0,
     });
-    // Nothing comes, but an answer that is not read keeps its connection.
-    for await (const _ of stream);
   } catch (error) {
     throw toStoreError(error);
   }
