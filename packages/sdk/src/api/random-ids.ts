@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { crypto } from '../builtin-modules.ts';
 
 /*
  * Ids come from a pool of random words, filled 8 KB at a time: one call into the system for 341 root spans. They are
@@ -10,7 +10,7 @@ let nextIndex = pool.length;
 /** 32 random bits as a signed integer. */
 export function randomWord(): number {
   if (nextIndex === pool.length) {
-    randomFillSync(pool);
+    crypto.randomFillSync(pool);
     nextIndex = 0;
   }
   return pool[nextIndex++]!;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { http } from '../builtin-modules.ts';
 import { readBoolean, readList, readNumber, readText } from '../environment.ts';
 import { writeNotice } from '../notice.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
@@ -115,8 +115,8 @@ function readHeaders(name: string): Record<string, string> {
     const key = entry.slice(0, Math.max(0, equals)).trim().toLowerCase();
     try {
       const value = decodeURIComponent(entry.slice(equals + 1).trim());
-      validateHeaderName(key);
-      validateHeaderValue(key, value);
+      http.validateHeaderName(key);
+      http.validateHeaderValue(key, value);
       headers[key] = value;
     } catch {
       // Its value may be a secret.

@@ -1,7 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { crc32 as Crc32 } from 'node:zlib';
+import { crypto } from '../builtin-modules.ts';
 import { reportFailure, writeNotice } from '../notice.ts';
 import type { Batch } from '../record/span-buffer.ts';
 
@@ -50,8 +50,8 @@ export class OverflowFolder {
   constructor(options: OverflowOptions, target: string) {
     this.folder = options.folder;
     this.maxBytes = options.maxBytes;
-    this.target = createHash('sha256').update(target).digest('hex').slice(0, 8);
-    this.prefix = `${this.target}-${process.pid}-${randomBytes(4).toString('hex')}`;
+    this.target = crypto.createHash('sha256').update(target).digest('hex').slice(0, 8);
+    this.prefix = `${this.target}-${process.pid}-${crypto.randomBytes(4).toString('hex')}`;
     // Loaded here, as most processes have no such folder.
     this.crc32 = process.getBuiltinModule('node:zlib').crc32;
     mkdirSync(this.folder, { recursive: true });

@@ -1,5 +1,6 @@
-import * as http from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
+import { http } from '../builtin-modules.ts';
 import { connectTimeoutMs, type Target } from './target.ts';
 
 /** What came of one POST. */
@@ -48,7 +49,7 @@ export async function openPoster(target: Target, contentType: string): Promise<P
   };
 }
 
-type OpenRequest = (contentLength: number) => http.ClientRequest;
+type OpenRequest = (contentLength: number) => ClientRequest;
 
 // A kept connection that the collector closed at the very moment fails at once; the next may be as old.
 const maxStaleConnections = 3;
@@ -79,7 +80,7 @@ function postOnce(open: OpenRequest, timeoutMs: number, body: Uint8Array): Promi
   });
 }
 
-function readAnswer(response: http.IncomingMessage, settle: (result: PostResult) => void): void {
+function readAnswer(response: IncomingMessage, settle: (result: PostResult) => void): void {
   const chunks: Buffer[] = [];
   let length = 0;
   response.on('data', (chunk: Buffer) => {
@@ -93,7 +94,7 @@ function readAnswer(response: http.IncomingMessage, settle: (result: PostResult)
   response.on('error', (error) => settle({ error }));
 }
 
-function failAfter(outgoing: http.ClientRequest, ms: number, message: string): NodeJS.Timeout {
+function failAfter(outgoing: ClientRequest, ms: number, message: string): NodeJS.Timeout {
   const timer = setTimeout(() => outgoing.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' })), ms);
   return timer.unref();
 }

@@ -1,6 +1,7 @@
-import * as http from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { AttributeValue } from '@clew/wire';
 import { defaultTextMapSetter, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { http } from '../builtin-modules.ts';
 import { contextWithSpan } from '../context/clew-context.ts';
 import { activeContext, isTracingSuppressed } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
@@ -16,9 +17,9 @@ import { patchHeaderWriting } from './patch-header-writing.ts';
 const clientSpan = Symbol('clew.clientSpan');
 const clientResponse = Symbol('clew.clientResponse');
 
-interface TracedRequest extends http.ClientRequest {
+interface TracedRequest extends ClientRequest {
   [clientSpan]?: RecordingSpan;
-  [clientResponse]?: http.IncomingMessage;
+  [clientResponse]?: IncomingMessage;
 }
 
 /**
@@ -55,7 +56,7 @@ export function traceHttpClient(options: InstrumentOptions): () => void {
           sendHeaders(request, begin(request));
         })
       : patchHeaderWriting(http.ClientRequest.prototype, begin),
-    subscribeGuarded<{ request: TracedRequest; response: http.IncomingMessage }>(
+    subscribeGuarded<{ request: TracedRequest; response: IncomingMessage }>(
       'http.client.response.finish',
       ({ request, response }) => noteResponse(request, response),
     ),
@@ -74,7 +75,7 @@ function publishesNewRequests(): boolean {
 }
 
 /** Sets headers on a request that was just made. One whose headers were given as an array has them written already. */
-function sendHeaders(request: http.ClientRequest, headers: readonly [string, string][]): void {
+function sendHeaders(request: ClientRequest, headers: readonly [string, string][]): void {
   if (!request.headersSent) {
     for (const [name, value] of headers) request.setHeader(name, value);
     return;
@@ -86,7 +87,7 @@ function sendHeaders(request: http.ClientRequest, headers: readonly [string, str
   written._header = `${written._header.slice(0, -2)}${lines}\r\n`;
 }
 
-function describeRequest(request: http.ClientRequest): AttributeValue[] {
+function describeRequest(request: ClientRequest): AttributeValue[] {
   const attributes: AttributeValue[] = [];
   const { protocol, method, path } = request;
   const hostHeader = request.getHeader('host');
@@ -105,7 +106,7 @@ function describeRequest(request: http.ClientRequest): AttributeValue[] {
 
 const absoluteForm = /^(https?:)\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 
-function noteResponse(request: TracedRequest, response: http.IncomingMessage): void {
+function noteResponse(request: TracedRequest, response: IncomingMessage): void {
   const span = request[clientSpan];
   if (span === undefined) return;
   request[clientResponse] = response;

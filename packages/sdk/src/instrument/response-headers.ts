@@ -1,5 +1,6 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SpanIdentity } from '../api/span-identity.ts';
+import { http } from '../builtin-modules.ts';
 import { reportFailure } from '../notice.ts';
 import { traceparentOf } from '../propagate/trace-context-propagator.ts';
 import { rawHeader } from './incoming-headers.ts';
@@ -31,7 +32,7 @@ export function announceSpan(response: ServerResponse, span: SpanIdentity): void
  * @returns takes the patch off again.
  */
 export function announceSpans(): () => void {
-  const prototype = ServerResponse.prototype as unknown as { _storeHeader?: StoreHeader };
+  const prototype = http.ServerResponse.prototype as unknown as { _storeHeader?: StoreHeader };
   const original = prototype._storeHeader;
   if (typeof original !== 'function') return () => {};
   const announcing: StoreHeader = function (statusLine, headers) {

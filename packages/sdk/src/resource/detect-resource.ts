@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
+import { crypto } from '../builtin-modules.ts';
 import { readPairs, readText } from '../environment.ts';
 import { sdkVersion } from '../version.ts';
 import { findCommunityDetectors, runCommunityDetectors } from './community-detectors.ts';
@@ -31,7 +31,7 @@ export function detectResource(given: ResourceAttributes = {}): DetectedResource
   const detected: ResourceAttributes = {
     'service.name': entryPackage?.name ?? `unknown_service:${basename(process.execPath)}`,
     ...(entryPackage?.version !== undefined && { 'service.version': entryPackage.version }),
-    ...(wanted.has('serviceinstance') && { 'service.instance.id': randomUUID() }),
+    ...(wanted.has('serviceinstance') && { 'service.instance.id': crypto.randomUUID() }),
     ...(wanted.has('host') && describeHost()),
     ...(wanted.has('os') && describeSystem()),
     ...(wanted.has('process') && describeProcess()),

@@ -1,4 +1,4 @@
-import * as http from 'node:http';
+import { http } from '../builtin-modules.ts';
 
 // An unref'd socket still holds the process while it connects, so that must not take long.
 const timeoutMs = 3_000;
