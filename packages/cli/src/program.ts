@@ -16,6 +16,7 @@ export function createProgram(): Command {
   addServeCommand(program);
   addTraceCommand(program);
   addSearchCommand(program);
+  addExportCommand(program);
   addDoctorCommand(program);
   return program;
 }
@@ -53,21 +54,10 @@ function addTraceCommand(program: Command): void {
 }
 
 function addSearchCommand(program: Command): void {
-  program
+  const command = program
     .command('search')
-    .description('List the newest traces with a span that meets all conditions.')
-    .option('--service <name>', 'service of the span')
-    .option('--operation <name>', 'name of the span')
-    .option('--attribute <key=value>', 'attribute of the span or its resource; repeatable', collectAttribute)
-    .option('--min-duration <duration>', 'shortest duration of the span, such as 200ms or 1.5s')
-    .option('--max-duration <duration>', 'longest duration of the span')
-    .addOption(
-      new Option('--since <time>', 'how far back, such as 15m, 1h or 7d (default: the last hour)')
-        .argParser(parseSince)
-        .conflicts('start'),
-    )
-    .option('--start <time>', 'from this time, such as 2026-11-23T05:44:01Z', parseTime)
-    .option('--end <time>', 'up to this time (default: now)', parseTime)
+    .description('List the newest traces with a span that meets all conditions.');
+  addSearchConditions(command)
     .option('--limit <traces>', 'traces to list at most (default: 20)', parseCount)
     .addOption(serverOption())
     .option('--json', "print the server's answer as JSON")
@@ -79,6 +69,41 @@ Examples:
   $ clew search --attribute http.response.status_code=500 --attribute user-id=42 --json`,
     )
     .action(async (options) => (await import('./search.ts')).runSearch(options));
+}
+
+function addExportCommand(program: Command): void {
+  const command = program
+    .command('export')
+    .description('Write traces to standard output as OTLP/JSON, one request a line and a trace.')
+    .argument('[ids...]', 'trace ids; without any: all traces with a span that meets all conditions', collectTraceId)
+    .option('--limit <traces>', 'traces to write at most (default: all)', parseCount);
+  addSearchConditions(command)
+    .addOption(serverOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ clew export 5b8aa5a2d2c872e8321cf37308d69df2 > trace.jsonl
+  $ clew export --service gateway --since 24h | gzip > gateway.jsonl.gz`,
+    )
+    .action(async (ids, options) => (await import('./export.ts')).runExport(ids, options));
+}
+
+/** Conditions on one span, all to be met, and the window of time. */
+function addSearchConditions(command: Command): Command {
+  return command
+    .option('--service <name>', 'service of the span')
+    .option('--operation <name>', 'name of the span')
+    .option('--attribute <key=value>', 'attribute of the span or its resource; repeatable', collectAttribute)
+    .option('--min-duration <duration>', 'shortest duration of the span, such as 200ms or 1.5s')
+    .option('--max-duration <duration>', 'longest duration of the span')
+    .addOption(
+      new Option('--since <time>', 'how far back, such as 15m, 1h or 7d (default: the last hour)')
+        .argParser(parseSince)
+        .conflicts('start'),
+    )
+    .option('--start <time>', 'from this time, such as 2026-11-23T05:44:01Z', parseTime)
+    .option('--end <time>', 'up to this time (default: now)', parseTime);
 }
 
 function addDoctorCommand(program: Command): void {
@@ -117,6 +142,10 @@ function parseTraceId(text: string): string {
   const id = text.toLowerCase();
   if (!traceIdPattern.test(id)) throw new InvalidArgumentError('Give 32 hex digits, as "clew search" lists them.');
   return id;
+}
+
+function collectTraceId(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, parseTraceId(text)];
 }
 
 function parseCount(text: string): number {

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { connect } from '#src/api-client.js';
+import { findAllTraces } from '#src/export.js';
 
 const clew = fileURLToPath(new URL('../bin/clew.js', import.meta.url));
 const dataDir = mkdtempSync(join(tmpdir(), 'clew-cli-'));
@@ -93,16 +95,108 @@ function exportBody(): string {
   });
 }
 
+const richTraceId = '0af7651916cd43dd8448eb211c80319c';
+
+/** A request with every field that a span can have, in the form in which it is exported. */
+function richRequest(): object {
+  const at = (ns: number) => String(BigInt(startMs) * 1_000_000n + BigInt(ns));
+  const all = [
+    { key: 'a.string', value: { stringValue: 'text' } },
+    { key: 'b.empty', value: { stringValue: '' } },
+    { key: 'c.int', value: { intValue: '-9223372036854775808' } },
+    { key: 'd.double', value: { doubleValue: 0.1 } },
+    { key: 'e.nan', value: { doubleValue: 'NaN' } },
+    { key: 'f.bool', value: { boolValue: false } },
+    { key: 'g.array', value: { arrayValue: { values: [{ intValue: '1' }, { stringValue: 'two' }] } } },
+    { key: 'h.map', value: { kvlistValue: { values: [{ key: 'k', value: { boolValue: true } }] } } },
+    { key: 'i.bytes', value: { bytesValue: 'AP8=' } },
+    { key: 'j.nothing', value: {} },
+  ];
+  const resource = (name: string) => ({ attributes: [{ key: 'service.name', value: { stringValue: name } }, ...all] });
+  const span = (spanId: string, more: object) => ({ traceId: richTraceId, spanId, ...more });
+  return {
+    resourceSpans: [
+      {
+        resource: resource('rich'),
+        scopeSpans: [
+          {
+            scope: { name: 'scope', version: '1.2.3', attributes: all },
+            spans: [
+              span('00000000000000a1', {
+                traceState: 'vendor=1',
+                flags: 769,
+                name: 'root',
+                kind: 2,
+                startTimeUnixNano: at(0),
+                endTimeUnixNano: at(100_000_001),
+                attributes: all,
+                droppedAttributesCount: 3,
+                events: [
+                  { timeUnixNano: at(5), name: 'first', attributes: all, droppedAttributesCount: 1 },
+                  { timeUnixNano: at(-7), name: 'before the start' },
+                ],
+                droppedEventsCount: 4,
+                links: [
+                  {
+                    traceId: '1'.repeat(32),
+                    spanId: '2'.repeat(16),
+                    traceState: 'other=2',
+                    flags: 257,
+                    attributes: all,
+                    droppedAttributesCount: 2,
+                  },
+                ],
+                droppedLinksCount: 5,
+                status: { code: 2, message: 'went wrong' },
+              }),
+            ],
+          },
+          {
+            scope: {},
+            spans: [
+              span('00000000000000a2', {
+                parentSpanId: '00000000000000a1',
+                name: 'ends before it starts',
+                startTimeUnixNano: at(10),
+                endTimeUnixNano: at(4),
+                status: { code: 1 },
+              }),
+            ],
+          },
+        ],
+      },
+      {
+        resource: resource('other'),
+        scopeSpans: [
+          {
+            scope: {},
+            spans: [
+              span('00000000000000a3', {
+                parentSpanId: '00000000000000a1',
+                name: 'elsewhere',
+                kind: 5,
+                startTimeUnixNano: at(20),
+                endTimeUnixNano: at(20),
+              }),
+            ],
+          },
+        ],
+      },
+    ],
+  };
+}
+
+async function send(otlpUrl: string, body: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(new URL('/v1/traces', otlpUrl), { method: 'POST', headers, body });
+  assert.equal(response.status, 200, await response.text());
+}
+
 describe('clew against a server', () => {
   let server: Awaited<ReturnType<typeof serve>>;
   before(async () => {
     server = await serve();
-    const response = await fetch(new URL('/v1/traces', server.otlpUrl), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: exportBody(),
-    });
-    assert.equal(response.status, 200, await response.text());
+    await send(server.otlpUrl, exportBody());
     // Acknowledged is on disk; soon after it can be found.
     while ((await run(['trace', traceId], { CLEW_URL: server.uiUrl })).code !== 0);
   });
@@ -190,6 +284,42 @@ describe('clew against a server', () => {
     const odd = await run(['search', '--min-duration', 'long'], { CLEW_URL: server.uiUrl });
     assert.equal(odd.code, 1);
     assert.match(odd.stderr, /^clew: .*long.*\(CLEW_PARAMETER_INVALID\)\n$/);
+  });
+
+  it('exports what it was sent: every field of a span, its types, resource and scope', async () => {
+    const rich = richRequest();
+    await send(server.otlpUrl, JSON.stringify(rich));
+    let exported = { code: 1, stdout: '', stderr: '' };
+    while (exported.code !== 0) exported = await run(['export', richTraceId], { CLEW_URL: server.uiUrl });
+    assert.equal(exported.stderr, '');
+    assert.deepEqual(JSON.parse(exported.stdout), rich);
+  });
+
+  it('exports all that a search finds, page by page, and no more than the limit', async () => {
+    const count = 33;
+    const spans = Array.from({ length: count }, (_, index) => ({
+      traceId: (index + 1).toString(16).padStart(32, '0'),
+      spanId: '00000000000000aa',
+      name: 'one of many',
+      startTimeUnixNano: `${startMs - 1000 + (index % 20)}000000`,
+      endTimeUnixNano: `${startMs}000000`,
+    }));
+    const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'many' } }] };
+    await send(server.otlpUrl, JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] }));
+    const ids = async (...args: string[]): Promise<string[]> => {
+      const { stdout, stderr } = await run(['export', '--service', 'many', ...args], { CLEW_URL: server.uiUrl });
+      assert.equal(stderr, '');
+      return [...stdout.matchAll(/"traceId":"([0-9a-f]{32})"/g)].map(([, id]) => id!);
+    };
+    while ((await ids('--limit', '1')).length === 0);
+    const all = await ids();
+    assert.equal(new Set(all).size, count);
+    assert.equal((await ids('--limit', '7')).length, 7);
+    // The same in pages of four.
+    const paged: string[] = [];
+    const options = { server: server.uiUrl, service: 'many' };
+    for await (const id of findAllTraces(connect(server.uiUrl), options, 4)) paged.push(id);
+    assert.deepEqual(paged.toSorted(), all.toSorted());
   });
 
   it('refuses a second server on the same data, and says which', async () => {

@@ -57,6 +57,11 @@ export interface SearchResponse {
   readonly traces: readonly TraceSummary[];
   /** Whether more traces match, all of them older than these. */
   readonly hasMore: boolean;
+  /**
+   * When there are more: `end` of the search that goes on with them, Unix milliseconds. It finds those of this answer
+   * again that have older matching spans too, or whose newest one is in the same millisecond.
+   */
+  readonly nextEnd?: number;
   /** The window that was searched, Unix milliseconds: a link with it shows the same again. */
   readonly start: number;
   readonly end: number;

@@ -15,6 +15,7 @@ export { TraceTableError } from './columns.ts';
 export { detailsOf, type SpanDetails, type SpanEvent, type SpanLink } from './details.ts';
 export { formatDuration } from './duration.ts';
 export { findText } from './find-text.ts';
+export { traceToOtlpJson } from './otlp-json.ts';
 export { computeSelfTimes, forEachUnion } from './self-time.ts';
 export { type RowOrigin, rowOfSpan, spanIdOf, type TraceTable, tableFromNative } from './table.ts';
 export { buildTree, linked, parentInCycle, parentMissing, type TraceTree } from './tree.ts';

@@ -5,7 +5,7 @@ export const snapshots: Readonly<Record<string, string>> = {
   onResources: `SELECT [max(((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_int, {key0:String}) AND attr_int[{key0:String}] = {int0:Int64}) OR (mapContains(attr_double, {key0:String}) AND attr_double[{key0:String}] = {double0:Float64}))),
   max(((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})))] AS holds
 FROM resources`,
-  match: `SELECT lower(hex(trace_id)) AS id
+  match: `SELECT lower(hex(trace_id)) AS id, toUnixTimestamp64Milli(max(start)) AS newestMs
 FROM spans
 WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
   AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')

@@ -372,6 +372,30 @@ describe('slices of the window', () => {
     assert.equal(seconds(nextSlice(window, second, 14, 21)!), 37.5);
   });
 
+  test('a search that goes on at nextEnd finds all, page by page', async () => {
+    const { client } = fixture;
+    const at = nowMs - 200_000_000;
+    const spans = Array.from({ length: 12 }, (_, index) => ({
+      trace: 200 + index,
+      span: 300 + index,
+      service: 'paged',
+      name: 'paged',
+      startMs: at - Math.floor(index / 2) * 9_000,
+      durationNs: 1,
+    }));
+    await insertSpans(client, spans);
+    const seen = new Set<string>();
+    let pages = 0;
+    for (let end: number | undefined = at + 5; end !== undefined; pages++) {
+      const raw = { service: 'paged', start: String(at - 3_600_000), end: String(end), limit: '3' };
+      const { traces, nextEnd } = await searchTraces(client, parseSearch(raw, nowMs));
+      for (const { traceId } of traces) seen.add(traceId);
+      end = nextEnd;
+    }
+    assert.equal(seen.size, 12);
+    assert.ok(pages >= 4 && pages <= 12, `${pages} pages`);
+  });
+
   test('a trace with spans in several of them is found once, where its newest span is', async () => {
     const { client } = fixture;
     const at = nowMs - 100_000_000;

@@ -64,7 +64,7 @@ export function buildMatchStatement(
       : ['trace_id NOT IN (SELECT toFixedString(unhex(arrayJoin({known:Array(String)})), 16))']),
   ];
   return {
-    sql: `SELECT lower(hex(trace_id)) AS id
+    sql: `SELECT lower(hex(trace_id)) AS id, toUnixTimestamp64Milli(max(start)) AS newestMs
 FROM spans
 WHERE ${all.join('\n  AND ')}
 GROUP BY trace_id
@@ -80,9 +80,14 @@ LIMIT {limit:UInt32}`,
   };
 }
 
+export interface FoundTrace {
+  readonly id: string;
+  /** The start of its newest span for which all conditions hold, in Unix milliseconds. */
+  readonly newestMs: number;
+}
+
 /**
- * Ids of the newest traces that have a span for which all conditions hold, by the start of their newest such span.
- * Fewer than `limit` are all that there are.
+ * The newest traces that have a span for which all conditions hold, by the start of their newest such span. Fewer than `limit` are all that there are.
  * @throws StoreError
  */
 export async function findNewestTraces(
@@ -90,12 +95,13 @@ export async function findNewestTraces(
   search: Search,
   onResources: readonly boolean[],
   limit: number,
-): Promise<string[]> {
-  const found: string[] = [];
+): Promise<FoundTrace[]> {
+  const found: FoundTrace[] = [];
   let slice = nextSlice(search, undefined, 0, limit);
   while (slice !== undefined && found.length < limit) {
-    const statement = buildMatchStatement(search, onResources, slice, found, limit - found.length);
-    for (const { id } of await fetchRows<{ id: string }>(client, statement)) found.push(id);
+    const known = found.map(({ id }) => id);
+    const statement = buildMatchStatement(search, onResources, slice, known, limit - found.length);
+    found.push(...(await fetchRows<FoundTrace>(client, statement)));
     slice = nextSlice(search, slice, found.length, limit);
   }
   return found;

@@ -38,7 +38,7 @@ export async function searchTraces(client: StoreClient, search: Search): Promise
     await findOnResources(client, search.attributes),
     search.limit + 1,
   );
-  const ids = found.slice(0, search.limit);
+  const ids = found.slice(0, search.limit).map(({ id }) => id);
   if (ids.length === 0) return { traces: [], hasMore: false, ...window };
   const rows = await fetchRows<SummaryRow>(client, buildSummaryStatement(ids));
   const byId = new Map(rows.map((row) => [row.traceId, row]));
@@ -46,6 +46,7 @@ export async function searchTraces(client: StoreClient, search: Search): Promise
     // A trace that retention has taken away between the two statements is left out.
     traces: ids.flatMap((id) => byId.get(id) ?? []).map(toSummary),
     hasMore: found.length > ids.length,
+    ...(found.length > ids.length && { nextEnd: found[ids.length]!.newestMs + 1 }),
     ...window,
   };
 }
