@@ -19,5 +19,13 @@ export function formatThreshold(threshold: bigint): string {
   return digits === '' ? '0' : digits;
 }
 
+/** Reads a `th`: 1 to 14 hex digits, behind which zeros were left out; undefined for everything else. */
+export function parseThreshold(th: string | undefined): bigint | undefined {
+  return th !== undefined && /^[0-9a-f]{1,14}$/.test(th) ? BigInt(`0x${th.padEnd(14, '0')}`) : undefined;
+}
+
+/** The smallest probability that is one. */
+export const leastRatio: number = 2 ** -56;
+
 const all = 2n ** 56n;
 const significantDigits = 4;
