@@ -41,5 +41,5 @@ export { type RuleBasedOptions, RuleBasedSampler } from './sample/rule-based-sam
 export type { DecideSampling, Sampler, SamplingResult } from './sample/sampler.ts';
 export type { SamplingRule } from './sample/sampling-rule.ts';
 export { TraceIdRatioBasedSampler } from './sample/trace-id-ratio-sampler.ts';
-export { startTracing, type Tracing, type TracingOptions } from './start.ts';
+export { flush, startTracing, type Tracing, type TracingOptions } from './start.ts';
 export { ClewTracerProvider, type ClewTracerProviderOptions } from './tracer-provider.ts';

@@ -14,7 +14,7 @@ import { traceHttp2Server } from './instrument/http2-server.ts';
 import type { InstrumentOptions } from './instrument/instrument-options.ts';
 import { type LoggerName, loggersFromEnvironment } from './instrument/logs.ts';
 import { traceRoutes } from './instrument/route-discovery.ts';
-import { checkNoticeLevel, writeNotice } from './notice.ts';
+import { checkNoticeLevel, reportFailure, writeNotice } from './notice.ts';
 import { matchHosts } from './propagate/baggage-hosts.ts';
 import { namesDefaultPropagators, propagatorFromEnvironment } from './propagate/from-environment.ts';
 import { ClewTracerProvider, type ClewTracerProviderOptions } from './tracer-provider.ts';
@@ -101,6 +101,20 @@ export function startTracing(options: TracingOptions = {}): Tracing {
   processWide[runningKey] = tracing;
   sayStarted(provider);
   return tracing;
+}
+
+/**
+ * Sends what has ended, for places where a process may be frozen before it is due: at the end of a serverless handler.
+ * It does so for the SDK that runs in this process, whichever copy of this package has started it.
+ *
+ * Resolves as `forceFlush` of {@link Tracing} does, and at once when none runs. Never rejects.
+ */
+export async function flush(): Promise<void> {
+  try {
+    await processWide[runningKey]?.forceFlush();
+  } catch (error) {
+    reportFailure('flush', error);
+  }
 }
 
 function instrument(
