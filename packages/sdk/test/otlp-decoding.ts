@@ -55,7 +55,9 @@ class Message {
         () => BigInt(take(4).readUInt32LE()),
       ][tag & 7]?.();
       if (value === undefined) throw new Error(`wire type ${tag & 7}`);
-      this.fields.set(number, [...(this.fields.get(number) ?? []), value]);
+      const values = this.fields.get(number);
+      if (values === undefined) this.fields.set(number, [value]);
+      else values.push(value);
     }
   }
 
@@ -107,6 +109,12 @@ export function decodeTraceRequest(body: Buffer): SinkSpan[] {
       return scopeSpans.messages(2).map((span) => readSpan(span, scope, resource));
     });
   });
+}
+
+/** How many spans that would be; a tenth of the work. */
+export function countSpans(body: Buffer): number {
+  const scopes = new Message(body).messages(1).flatMap((resourceSpans) => resourceSpans.messages(2));
+  return scopes.reduce((sum, scopeSpans) => sum + scopeSpans.all(2).length, 0);
 }
 
 function readSpan(span: Message, scope: string, resource: Record<string, unknown>): SinkSpan {

@@ -1,12 +1,29 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
-import { decodeTraceRequest, type SinkSpan } from './otlp-decoding.js';
+import { countSpans, decodeTraceRequest, type SinkSpan } from './otlp-decoding.js';
 
-export interface SinkRequest {
+/** What was sent; decoded when somebody looks. */
+export class SinkRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly spans: readonly SinkSpan[];
+  private readonly body: Buffer;
+  private decoded: readonly SinkSpan[] | undefined;
+
+  constructor(path: string, headers: Readonly<Record<string, string>>, body: Buffer) {
+    this.path = path;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  get spans(): readonly SinkSpan[] {
+    this.decoded ??= decodeTraceRequest(this.body);
+    return this.decoded;
+  }
+
+  get spanCount(): number {
+    return countSpans(this.body);
+  }
 }
 
 /** What the sink answers: 200 and nothing, unless told otherwise. */
@@ -109,8 +126,7 @@ export class OtlpSink {
   }
 
   private async take(socket: Socket, path: string, headers: Record<string, string>, raw: Buffer): Promise<void> {
-    const spans = decodeTraceRequest(headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw);
-    const request = { path, headers, spans };
+    const request = new SinkRequest(path, headers, headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw);
     const answer = (await this.answer?.(request)) ?? {};
     const { status = 200, body = new Uint8Array() } = answer;
     const lines = Object.entries({ ...answer.headers, 'Content-Length': String(body.length) });
