@@ -135,7 +135,7 @@ async function heapOf(app: App): Promise<number> {
 }
 
 /** Code is compiled, buffers have their size. */
-const warmUp = 5_000;
+const warmUp = 2_000;
 
 /** An empty object that stayed behind would cost 64 bytes a request; a context or a span, some hundred. */
 const maxGrowthBytesEach = 50;
