@@ -81,6 +81,8 @@ test('32 members are read and 33 are discarded; empty members do not count', () 
   assert.equal(parseTracestate(members(32))?.length, 32);
   assert.equal(parseTracestate(`,${members(32)},,`)?.length, 32);
   assert.equal(parseTracestate(members(33)), undefined);
+  assert.equal(parseTracestate(`${members(31)},k0=again`)?.length, 31);
+  assert.equal(parseTracestate(`${members(32)},k0=again`), undefined);
 });
 
 test('a list that fits is written whole, and one character less drops a member', () => {

@@ -23,18 +23,20 @@ const valuePattern = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x
 /**
  * Reads a `tracestate` header, or several joined by commas (W3C Trace Context level 2, section 3.3); undefined when it
  * must be discarded: a member that does not follow the grammar, or more than 32 of them. Empty members are legal and
- * left out; leading spaces belong to a value, trailing ones do not. Of several members with one key the first stays.
+ * left out; leading spaces belong to a value, trailing ones do not. Of several members with one key the first stays, and
+ * all of them count.
  */
 export function parseTracestate(header: string): TracestateMember[] | undefined {
   const members: TracestateMember[] = [];
+  let count = 0;
   for (const part of header.split(',')) {
     const text = trimWhitespace(part);
     if (text === '') continue;
+    if (count++ === maxTracestateMembers) return undefined;
     const equals = text.indexOf('=');
     const key = text.slice(0, equals);
     const value = text.slice(equals + 1);
     if (equals < 0 || !keyPattern.test(key) || !valuePattern.test(value)) return undefined;
-    if (members.length === maxTracestateMembers) return undefined;
     if (!members.some((member) => member.key === key)) members.push({ key, value });
   }
   return members;
