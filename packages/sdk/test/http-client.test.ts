@@ -75,6 +75,8 @@ test('a request of node:http becomes a span with the attributes of the stable HT
     'server.port': port,
     'url.full': `${base}/?a=1&Signature=REDACTED&b=2`,
     'http.response.status_code': 200,
+    'network.peer.address': '127.0.0.1',
+    'network.peer.port': port,
     'network.protocol.version': '1.1',
   });
   assert.equal(seen.traceparent, `00-${span.traceId}-${span.spanId}-03`);
@@ -90,6 +92,9 @@ test('a request of fetch becomes a span with the attributes of the stable HTTP c
     'server.port': port,
     'url.full': `${base}/?a=1&sig=REDACTED`,
     'http.response.status_code': 200,
+    'network.peer.address': '127.0.0.1',
+    'network.peer.port': port,
+    'network.protocol.version': '1.1',
   });
   assert.equal(seen.traceparent, `00-${span.traceId}-${span.spanId}-03`);
 });

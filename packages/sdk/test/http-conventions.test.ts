@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { type ClientRequest, createServer, type IncomingMessage, request, type Server } from 'node:http';
+import { createSecureServer as createHttp2Server } from 'node:http2';
 import { createServer as createSecureServer, request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { startTracing, type Tracing } from '@clew/sdk';
 import { kind, type SinkSpan } from './otlp-decoding.js';
@@ -72,6 +76,8 @@ const served = {
   'server.address': 'shop.example',
   'server.port': 80,
   'client.address': '127.0.0.1',
+  // The server listens on IPv6, where addresses of IPv4 are mapped.
+  'network.peer.address': '::ffff:127.0.0.1',
   'network.protocol.version': '1.1',
   'http.response.status_code': 200,
 };
@@ -103,6 +109,21 @@ const serverCases: readonly ServerCase[] = [
     what: 'a Host with a port',
     lines: ['GET / HTTP/1.1', 'Host: a.example:8443'],
     expected: { 'server.address': 'a.example', 'server.port': 8443 },
+  },
+  {
+    what: 'a Host with an empty port',
+    lines: ['GET / HTTP/1.1', 'Host: a.example:'],
+    expected: { 'server.address': 'a.example' },
+  },
+  {
+    what: 'the last port that there is',
+    lines: ['GET / HTTP/1.1', 'Host: a.example:65535'],
+    expected: { 'server.address': 'a.example', 'server.port': 65_535 },
+  },
+  {
+    what: 'a port that is none, from a proxy',
+    lines: ['GET / HTTP/1.1', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: a.example:65536'],
+    expected: { 'url.scheme': 'https', 'server.address': 'a.example', 'server.port': 443 },
   },
   {
     what: 'a Host that is an IPv6 address',
@@ -195,6 +216,16 @@ const serverCases: readonly ServerCase[] = [
     expected: {},
   },
   {
+    what: 'a Forwarded that does not know the client, but its port',
+    lines: ['GET / HTTP/1.1', 'Forwarded: for="Unknown:4711"'],
+    expected: {},
+  },
+  {
+    what: 'a Forwarded that begins with nothing, and whose extension looks like a parameter',
+    lines: ['GET / HTTP/1.1', 'Forwarded: , ext!="a;proto=https";for=192.0.2.60'],
+    expected: { 'client.address': '192.0.2.60' },
+  },
+  {
     what: 'a redirect',
     lines: ['GET /302 HTTP/1.1'],
     expected: { 'url.path': '/302', 'http.response.status_code': 302 },
@@ -216,13 +247,14 @@ for (const { what, lines, expected, name = 'GET', status = 0 } of serverCases) {
   test(`server: ${what}`, async () => {
     const socket = connect(port(server), '127.0.0.1');
     const host = lines.some((line) => line.startsWith('Host:')) ? [] : ['Host: shop.example'];
+    await once(socket, 'connect');
+    const peer = { 'network.peer.port': socket.localPort };
     socket.end([...lines, ...host, 'Connection: close', '', ''].join('\r\n'));
     socket.resume();
     const [span] = await spansOf(kind.server);
     assert.equal(span!.name, name);
-    // The server listens on IPv6, where addresses of IPv4 are mapped.
     const mapped = expected['client.address'] === undefined ? { 'client.address': '::ffff:127.0.0.1' } : {};
-    assert.deepEqual(span!.attributes, { ...served, ...expected, ...mapped });
+    assert.deepEqual(span!.attributes, { ...served, ...peer, ...expected, ...mapped });
     assert.deepEqual(span!.status, { code: status, message: '' });
   });
 }
@@ -237,19 +269,19 @@ test('server: over TLS the scheme and the default port are those of https', asyn
     }).end(),
   );
   const [span] = await spansOf(kind.server);
+  // The next test must not see it.
+  await spansOf(kind.client);
   assert.equal(span!.attributes['url.scheme'], 'https');
   assert.equal(span!.attributes['server.address'], 'a.example');
   assert.equal(span!.attributes['server.port'], 443);
 });
-
-const httpVersion = { 'network.protocol.version': '1.1' };
 
 /** How a case sends its request: `base` is the address of the server. */
 interface ClientCase {
   readonly what: string;
   readonly send: (base: string) => Promise<unknown>;
   readonly base?: () => string;
-  /** Beside `http.request.method` GET, the server's address and port, and status 200. */
+  /** Beside `http.request.method` GET, the server's address and port, the peer's, HTTP/1.1 and status 200. */
   readonly expected: (base: string) => Readonly<Record<string, unknown>>;
   readonly name?: string;
   readonly error?: string;
@@ -266,42 +298,42 @@ const fetchAll = async (url: string, options: RequestInit = {}): Promise<void> =
 const clientCases: readonly ClientCase[] = [
   ...(
     [
-      ['http', send, httpVersion],
-      ['fetch', fetchAll, {}],
+      ['http', send],
+      ['fetch', fetchAll],
     ] as const
-  ).flatMap(([client, ask, version]): ClientCase[] => [
+  ).flatMap(([client, ask]): ClientCase[] => [
     {
       what: `${client}: path and query`,
       send: (base) => ask(`${base}/a?b=c`),
-      expected: (base) => ({ 'url.full': `${base}/a?b=c`, ...version }),
+      expected: (base) => ({ 'url.full': `${base}/a?b=c` }),
     },
     {
       what: `${client}: the fragment is not sent`,
       send: (base) => ask(`${base}/a#b`),
-      expected: (base) => ({ 'url.full': `${base}/a`, ...version }),
+      expected: (base) => ({ 'url.full': `${base}/a` }),
     },
     {
       what: `${client}: signatures are redacted`,
       send: (base) => ask(`${base}/?sig=a&x=b`),
-      expected: (base) => ({ 'url.full': `${base}/?sig=REDACTED&x=b`, ...version }),
+      expected: (base) => ({ 'url.full': `${base}/?sig=REDACTED&x=b` }),
     },
     {
       what: `${client}: an IPv6 address`,
       base: overIpv6,
       send: (base) => ask(`${base}/`),
-      expected: (base) => ({ 'url.full': `${base}/`, 'server.address': '[::1]', ...version }),
+      expected: (base) => ({ 'url.full': `${base}/`, 'server.address': '[::1]', 'network.peer.address': '::1' }),
     },
     {
       what: `${client}: HEAD`,
       send: (base) => ask(`${base}/`, { method: 'HEAD' }),
       name: 'HEAD',
-      expected: (base) => ({ 'http.request.method': 'HEAD', 'url.full': `${base}/`, ...version }),
+      expected: (base) => ({ 'http.request.method': 'HEAD', 'url.full': `${base}/` }),
     },
     {
       what: `${client}: OPTIONS`,
       send: (base) => ask(`${base}/`, { method: 'OPTIONS' }),
       name: 'OPTIONS',
-      expected: (base) => ({ 'http.request.method': 'OPTIONS', 'url.full': `${base}/`, ...version }),
+      expected: (base) => ({ 'http.request.method': 'OPTIONS', 'url.full': `${base}/` }),
     },
     {
       what: `${client}: an unknown method`,
@@ -311,7 +343,6 @@ const clientCases: readonly ClientCase[] = [
         'http.request.method': '_OTHER',
         'http.request.method_original': 'PROPFIND',
         'url.full': `${base}/`,
-        ...version,
       }),
     },
     {
@@ -322,7 +353,6 @@ const clientCases: readonly ClientCase[] = [
         'url.full': `${base}/400`,
         'http.response.status_code': 400,
         'error.type': '400',
-        ...version,
       }),
     },
     {
@@ -333,36 +363,34 @@ const clientCases: readonly ClientCase[] = [
         'url.full': `${base}/503`,
         'http.response.status_code': 503,
         'error.type': '503',
-        ...version,
       }),
     },
   ]),
   {
     what: 'http: credentials are left out',
     send: () => send(`http://user:secret@127.0.0.1:${port(server)}/`),
-    expected: (base) => ({ 'url.full': `${base}/`, ...httpVersion }),
+    expected: (base) => ({ 'url.full': `${base}/` }),
   },
   {
     what: 'http: a redirect is not followed, and no error',
     send: (base) => send(`${base}/302`),
-    expected: (base) => ({ 'url.full': `${base}/302`, 'http.response.status_code': 302, ...httpVersion }),
+    expected: (base) => ({ 'url.full': `${base}/302`, 'http.response.status_code': 302 }),
   },
   {
-    what: 'http: through a proxy, the URL is that of the target, without credentials',
+    what: 'http: through a proxy, the URL is that of the target, and credentials are redacted',
     send: (base) =>
       send(base, { path: 'http://user:secret@shop.example:81/a?sig=b', headers: { host: 'shop.example:81' } }),
     expected: () => ({
-      'url.full': 'http://shop.example:81/a?sig=REDACTED',
+      'url.full': 'http://REDACTED:REDACTED@shop.example:81/a?sig=REDACTED',
       'server.address': 'shop.example',
       'server.port': 81,
-      ...httpVersion,
     }),
   },
   {
     what: 'https',
     base: overTls,
     send: (base) => sendSecure(`${base}/a`),
-    expected: (base) => ({ 'url.full': `${base}/a`, 'server.address': 'localhost', ...httpVersion }),
+    expected: (base) => ({ 'url.full': `${base}/a`, 'server.address': 'localhost' }),
   },
   {
     what: 'fetch over TLS',
@@ -377,16 +405,64 @@ for (const { what, send: run, base = localhost, expected, name = 'GET', error } 
     await run(base());
     const [span] = await spansOf(kind.client);
     assert.equal(span!.name, name);
+    const { port: serverPort, hostname } = new URL(base());
+    const peer = span!.attributes['network.peer.address'];
+    // The name may stand for both.
+    if (hostname === 'localhost') assert.ok(peer === '127.0.0.1' || peer === '::1', String(peer));
     assert.deepEqual(span!.attributes, {
       'http.request.method': 'GET',
       'server.address': '127.0.0.1',
-      'server.port': Number(new URL(base()).port),
+      'server.port': Number(serverPort),
+      'network.peer.address': hostname === 'localhost' ? peer : '127.0.0.1',
+      'network.peer.port': Number(serverPort),
+      'network.protocol.version': '1.1',
       'http.response.status_code': 200,
       ...expected(base()),
     });
     assert.deepEqual(span!.status, { code: error === undefined ? 0 : 2, message: error ?? '' });
   });
 }
+
+test('client: fetch tells the version of HTTP that was spoken, HTTP/2 where Node speaks it', async (t) => {
+  const modern = createHttp2Server({ ...certificate, allowHTTP1: true }, (incoming, response) =>
+    response.end(incoming.httpVersion),
+  ).listen(0, '127.0.0.1');
+  await once(modern, 'listening');
+  const { port: modernPort } = modern.address() as AddressInfo;
+  const spoken = await (await fetch(`https://127.0.0.1:${modernPort}/`)).text();
+  const [span] = await spansOf(kind.client);
+  const [served] = await spansOf(kind.server);
+  t.after(() => modern.close());
+  assert.equal(span!.attributes['network.protocol.version'], spoken.replace('.0', ''));
+  assert.deepEqual(
+    [span!.attributes['network.peer.address'], span!.attributes['network.peer.port']],
+    ['127.0.0.1', modernPort],
+  );
+  assert.equal(served!.parentSpanId, span!.spanId);
+});
+
+test('through a unix socket the peer is its path, and a server knows of no client', async (t) => {
+  const socketPath = join(await mkdtemp(join(tmpdir(), 'clew-unix-')), 'app.sock');
+  t.after(() => rm(dirname(socketPath), { recursive: true, force: true }));
+  const local = createServer((_incoming, response) => response.end('text')).listen(socketPath);
+  await once(local, 'listening');
+  t.after(() => local.close());
+  await drain(request({ socketPath, path: '/a', agent: false }).end());
+  const spans = await sink.waitFor(2);
+  const attributesOf = (wanted: number) => spans.find((span) => span.kind === wanted)!.attributes;
+  assert.deepEqual(attributesOf(kind.client), {
+    'http.request.method': 'GET',
+    'url.full': 'http://localhost/a',
+    'server.address': 'localhost',
+    'server.port': 80,
+    'network.peer.address': socketPath,
+    'network.protocol.version': '1.1',
+    'http.response.status_code': 200,
+  });
+  const { 'client.address': client, 'network.peer.address': peer, ...others } = attributesOf(kind.server);
+  assert.deepEqual([client, peer, others['network.peer.port']], [undefined, undefined, undefined]);
+  assert.equal(others['server.address'], 'localhost');
+});
 
 test('client: a redirect that fetch follows is one span an attempt', async () => {
   await fetchAll(`${localhost()}/301`);

@@ -94,6 +94,8 @@ test('a request becomes a span with the attributes of the stable HTTP convention
     'server.address': 'shop.example',
     'server.port': 8080,
     'client.address': '127.0.0.1',
+    'network.peer.address': '127.0.0.1',
+    'network.peer.port': span.attributes['network.peer.port'],
     'network.protocol.version': '1.1',
     'user_agent.original': 'test/1.0',
     'http.response.status_code': 200,

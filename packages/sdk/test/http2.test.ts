@@ -90,6 +90,8 @@ test('a stream becomes a span with the attributes of the stable HTTP conventions
     'server.address': 'shop.example',
     'server.port': 8080,
     'client.address': '127.0.0.1',
+    'network.peer.address': '127.0.0.1',
+    'network.peer.port': session.socket.localPort,
     'network.protocol.version': '2',
     'user_agent.original': 'test/1.0',
     'http.response.status_code': 200,

@@ -5,7 +5,7 @@ import type { RecordingSpan } from '../record/recording-span.ts';
 import { SharedAttributes } from '../record/shared-attributes.ts';
 import { capturedServerHeaders, pushCapturedHeaders } from './captured-headers.ts';
 import { forwardedParameter, nodeAddress } from './forwarded-header.ts';
-import { httpAttribute, pushMethod, pushServer, redactQuery } from './http-conventions.ts';
+import { httpAttribute, pushMethod, pushPeer, pushServer, redactQuery } from './http-conventions.ts';
 
 /**
  * The attributes of a server span that are known when its request arrives, after OpenTelemetry's stable HTTP
@@ -68,7 +68,7 @@ export function describeIncoming(
   const scheme = schemeOf(forwarded, forwardedProto, socket);
   const originalHost = forwardedParameter(forwarded, 'host') ?? firstOf(forwardedHost) ?? host;
   const client = nodeAddress(forwardedParameter(forwarded, 'for') ?? firstOf(forwardedFor)) ?? socket?.remoteAddress;
-  pushConnection(attributes, scheme, originalHost, client, protocolVersion, userAgent);
+  pushConnection(attributes, scheme, originalHost, client, socket, protocolVersion, userAgent);
   return withCaptured(attributes, rawHeaders);
 }
 
@@ -94,7 +94,7 @@ function connectionAttributes(
   }
   const attributes: AttributeValue[] = [];
   const scheme = schemeOf(undefined, undefined, socket);
-  pushConnection(attributes, scheme, host, socket.remoteAddress, protocolVersion, userAgent);
+  pushConnection(attributes, scheme, host, socket.remoteAddress, socket, protocolVersion, userAgent);
   const shared = new SharedAttributes(attributes);
   socket[connection] = { host, protocolVersion, userAgent, shared };
   return shared;
@@ -105,12 +105,14 @@ function pushConnection(
   scheme: string,
   host: string | undefined,
   client: string | undefined,
+  socket: Socket | undefined,
   protocolVersion: string,
   userAgent: string | undefined,
 ): void {
   attributes.push(httpAttribute.urlScheme, scheme);
   if (host !== undefined && host !== '') pushServer(attributes, host, scheme === 'https');
   if (client !== undefined) attributes.push(httpAttribute.clientAddress, client);
+  if (socket !== undefined) pushPeer(attributes, socket);
   attributes.push(httpAttribute.protocolVersion, protocolVersion);
   if (userAgent !== undefined) attributes.push(httpAttribute.userAgent, userAgent);
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { AttributeValue } from '@clew/wire';
 import { defaultTextMapSetter, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { contextWithSpan } from '../context/clew-context.ts';
@@ -6,7 +7,7 @@ import { RecordingSpan } from '../record/recording-span.ts';
 import { capturedClientHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
-import { httpAttribute, pushMethod, pushServer, redactQuery, spanNameOf } from './http-conventions.ts';
+import { httpAttribute, pushMethod, pushServer, redactQuery, setPeer, spanNameOf } from './http-conventions.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
 import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
 
@@ -48,6 +49,15 @@ export function traceFetch(options: InstrumentOptions): () => void {
       propagator.inject(context, carrier, defaultTextMapSetter);
       for (const [header, value] of Object.entries(carrier)) putHeader(request, header, value);
     }),
+    subscribeGuarded<{ request: UndiciRequest; socket: Socket & { readonly alpnProtocol?: string | false | null } }>(
+      'undici:client:sendHeaders',
+      ({ request, socket }) => {
+        const span = request[clientSpan];
+        if (span === undefined) return;
+        setPeer(span, socket);
+        span.setAttribute(httpAttribute.protocolVersion, socket.alpnProtocol === 'h2' ? '2' : '1.1');
+      },
+    ),
     subscribeGuarded<{ request: UndiciRequest; response: { statusCode: number; headers: readonly Buffer[] } }>(
       'undici:request:headers',
       ({ request, response }) => {

@@ -9,7 +9,7 @@ import { RecordingSpan } from '../record/recording-span.ts';
 import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
-import { httpAttribute, pushMethod, pushServer, redactQuery, spanNameOf } from './http-conventions.ts';
+import { httpAttribute, pushMethod, pushServer, redactQuery, setPeer, spanNameOf } from './http-conventions.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
 import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
 import { patchHeaderWriting } from './patch-header-writing.ts';
@@ -18,6 +18,8 @@ const clientSpan = Symbol('clew.clientSpan');
 const clientResponse = Symbol('clew.clientResponse');
 
 interface TracedRequest extends ClientRequest {
+  /** Node sets it, and its types do not know it. */
+  readonly socketPath?: string;
   [clientSpan]?: RecordingSpan;
   [clientResponse]?: IncomingMessage;
 }
@@ -92,19 +94,20 @@ function describeRequest(request: ClientRequest): AttributeValue[] {
   const { protocol, method, path } = request;
   const hostHeader = request.getHeader('host');
   const host = typeof hostHeader === 'string' ? hostHeader : request.host;
-  // A request for a proxy names the whole URL; its credentials stay out.
-  const [, scheme = protocol, authority = host, target = path] = path.startsWith('/')
+  // A request for a proxy names the whole URL.
+  const [, scheme = protocol, credentials, authority = host, target = path] = path.startsWith('/')
     ? []
     : (absoluteForm.exec(path) ?? []);
+  const origin = `${scheme}//${credentials === undefined ? '' : 'REDACTED:REDACTED@'}${authority}`;
   pushMethod(attributes, method);
   pushServer(attributes, authority, scheme === 'https:');
-  attributes.push(httpAttribute.urlFull, redactQuery(`${scheme}//${authority}${target === '*' ? '' : target}`));
+  attributes.push(httpAttribute.urlFull, redactQuery(`${origin}${target === '*' ? '' : target}`));
   const { request: captured } = capturedClientHeaders;
   if (captured.length > 0) pushCapturedHeaders(attributes, 'request', captured, flattenHeaders(request.getHeaders()));
   return attributes;
 }
 
-const absoluteForm = /^(https?:)\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
+const absoluteForm = /^(https?:)\/\/([^/?#]*@)?([^/?#]*)(.*)$/i;
 
 function noteResponse(request: TracedRequest, response: IncomingMessage): void {
   const span = request[clientSpan];
@@ -113,6 +116,7 @@ function noteResponse(request: TracedRequest, response: IncomingMessage): void {
   const statusCode = response.statusCode ?? 0;
   span.setAttribute(httpAttribute.statusCode, statusCode);
   span.setAttribute(httpAttribute.protocolVersion, response.httpVersion);
+  setPeer(span, request.socket, request.socketPath);
   const { response: captured } = capturedClientHeaders;
   if (captured.length > 0) setCapturedHeaders(span, 'response', captured, response.rawHeaders);
   if (statusCode >= 400) {

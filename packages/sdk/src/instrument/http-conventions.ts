@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import type { AttributeValue } from '@clew/wire';
 import { readList } from '../environment.ts';
+import type { RecordingSpan } from '../record/recording-span.ts';
 
 /** The attributes of OpenTelemetry's stable HTTP conventions that we set. */
 export const httpAttribute = {
@@ -7,6 +9,8 @@ export const httpAttribute = {
   errorType: 'error.type',
   method: 'http.request.method',
   methodOriginal: 'http.request.method_original',
+  peerAddress: 'network.peer.address',
+  peerPort: 'network.peer.port',
   protocolVersion: 'network.protocol.version',
   route: 'http.route',
   serverAddress: 'server.address',
@@ -52,7 +56,25 @@ export function pushServer(attributes: AttributeValue[], host: string, isSecure:
   const hasPort = colon > 0 && host.indexOf(']', colon) < 0;
   const port = hasPort ? Number(host.slice(colon + 1)) : Number.NaN;
   attributes.push(httpAttribute.serverAddress, hasPort ? host.slice(0, colon) : host);
-  attributes.push(httpAttribute.serverPort, Number.isInteger(port) ? port : isSecure ? 443 : 80);
+  const isPort = Number.isInteger(port) && port > 0 && port <= 65_535;
+  attributes.push(httpAttribute.serverPort, isPort ? port : isSecure ? 443 : 80);
+}
+
+/** `network.peer.address` and `.port`: the other end of the connection itself. A unix socket's has neither. */
+export function pushPeer(attributes: AttributeValue[], socket: Socket): void {
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress !== undefined) attributes.push(httpAttribute.peerAddress, remoteAddress);
+  if (remotePort !== undefined) attributes.push(httpAttribute.peerPort, remotePort);
+}
+
+/** The same on a client's span, which begins before there is a connection. @param socketPath of a unix socket. */
+export function setPeer(span: RecordingSpan, socket: Socket | null | undefined, socketPath?: string): void {
+  const attributes: AttributeValue[] = [];
+  if (socketPath !== undefined) attributes.push(httpAttribute.peerAddress, socketPath);
+  else if (socket !== null && socket !== undefined) pushPeer(attributes, socket);
+  for (let index = 0; index < attributes.length; index += 2) {
+    span.setAttribute(attributes[index] as string, attributes[index + 1]);
+  }
 }
 
 // Signatures of object stores and the like, which the conventions list by name.
