@@ -10,6 +10,7 @@ import { instrumentationReport } from './instrument/community-registry.ts';
 import { traceFetch } from './instrument/fetch.ts';
 import { traceHttpClient } from './instrument/http-client.ts';
 import { traceHttpServer } from './instrument/http-server.ts';
+import { traceHttp2Client } from './instrument/http2-client.ts';
 import { traceHttp2Server } from './instrument/http2-server.ts';
 import type { InstrumentOptions } from './instrument/instrument-options.ts';
 import { type LoggerName, loggersFromEnvironment } from './instrument/logs.ts';
@@ -136,6 +137,7 @@ function instrument(
           traceHttp2Server(serverOptions),
           traceRoutes(),
           traceHttpClient(instrumentOptions),
+          traceHttp2Client(instrumentOptions),
         ]
       : []),
     ...(isInstrumentationWanted('undici') ? [traceFetch(instrumentOptions)] : []),
