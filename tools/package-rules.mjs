@@ -28,8 +28,8 @@ export const packageRules = {
     npm: [],
     node: false,
     roots: ['index.ts'],
-    // Three formats that know nothing of each other.
-    stages: { otlp: [], native: [], headers: [] },
+    // Formats that know nothing of each other, but for those whose spans become OTLP.
+    stages: { otlp: [], native: [], headers: [], json: [], zipkin: ['json', 'otlp'], jaeger: ['otlp'] },
   },
   sdk: {
     clew: ['wire'],
@@ -76,7 +76,7 @@ export const packageRules = {
     stages: inOrder('messages', 'fetch', 'table', 'layout', 'draw', 'views'),
   },
   cli: {
-    clew: ['model', 'traceql', 'server'],
+    clew: ['wire', 'model', 'traceql', 'server'],
     npm: 'declared',
     node: true,
     roots: ['main.ts'],

@@ -16,3 +16,10 @@ export function isTraceId(text: string): text is TraceId {
 export function isSpanId(text: string): text is SpanId {
   return spanIdPattern.test(text) && text !== '0000000000000000';
 }
+
+/**
+ * A 32-bit word of an id in hex, as a span's source has them: 0 is the most significant one. Eight digits are a word.
+ */
+export function wordOfId(hex: string, index: number): number {
+  return Number.parseInt(hex.slice(8 * index, 8 * index + 8), 16);
+}

@@ -26,6 +26,11 @@ export {
 } from './headers/tracestate.ts';
 export { formatXRay, parseXRay } from './headers/xray.ts';
 export { isSpanId, isTraceId, type SpanId, type TraceId } from './ids.ts';
+export { addJaegerJsonTrace } from './jaeger/jaeger-json.ts';
+export { jaegerThriftToOtlp } from './jaeger/jaeger-thrift.ts';
+export { MalformedThriftError } from './jaeger/thrift-reader.ts';
+export { type JsonElement, parseElement, readJsonElements } from './json/json-elements.ts';
+export { JsonText, MalformedJsonError } from './json/json-text.ts';
 export { bytesAt, hexAt, type NativeColumn, type NumberArray, stringAt } from './native/column.ts';
 export type { ColumnWriter } from './native/column-writer.ts';
 export { FixedColumnWriter } from './native/fixed-column-writer.ts';
@@ -56,8 +61,16 @@ export {
   type ReadSpan,
   readTraceRequest,
 } from './otlp/read-spans.ts';
+export { type RequestPart, splitTraceRequest } from './otlp/split-request.ts';
+export {
+  type ConvertedSpans,
+  InvalidSpanError,
+  RefusedSpansError,
+  TraceRequestBuilder,
+} from './otlp/trace-request-builder.ts';
 export {
   type AttributeValue,
+  Double,
   encodeAttributes,
   type FlatAttributes,
   maxWrittenDepth,
@@ -65,3 +78,5 @@ export {
 } from './otlp/write-attributes.ts';
 export { encodeResource, encodeScope, encodeTraceRequest, type ScopeSpansSource } from './otlp/write-request.ts';
 export { type EventSource, type LinkSource, type SpanSource, writeSpan } from './otlp/write-span.ts';
+export { readZipkinJsonSpan } from './zipkin/zipkin-json.ts';
+export { ZipkinBatch, zipkinJsonToOtlp, zipkinProtobufToOtlp } from './zipkin/zipkin-to-otlp.ts';

@@ -82,6 +82,17 @@ export class ByteWriter {
     bytes[this.position++] = low;
   }
 
+  /** An int64 as a varint: the low 64 bits of a bigint, signed or not. */
+  writeBigInt64(value: bigint): void {
+    this.reserve(10);
+    let rest = BigInt.asUintN(64, value);
+    while (rest > 0x7fn) {
+      this.bytes[this.position++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.bytes[this.position++] = Number(rest);
+  }
+
   writeFixed32(value: number): void {
     this.reserve(4);
     this.view.setUint32(this.position, value, true);

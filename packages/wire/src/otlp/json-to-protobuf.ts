@@ -181,7 +181,7 @@ function writeScalar(writer: ByteWriter, type: ScalarType, value: unknown, path:
       writer.writeFixed32(parseUint32(value, path));
       return;
     case 'int64':
-      writeVarint64(writer, BigInt.asUintN(64, parseInteger(value, path, -(2n ** 63n), 2n ** 63n - 1n)));
+      writer.writeBigInt64(parseInteger(value, path, -(2n ** 63n), 2n ** 63n - 1n));
       return;
     case 'fixed64': {
       const time = parseInteger(value, path, 0n, 2n ** 64n - 1n);
@@ -191,15 +191,6 @@ function writeScalar(writer: ByteWriter, type: ScalarType, value: unknown, path:
     case 'double':
       writer.writeDouble(parseDouble(value, path));
   }
-}
-
-function writeVarint64(writer: ByteWriter, value: bigint): void {
-  let rest = value;
-  while (rest > 0x7fn) {
-    writer.writeByte(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
-  }
-  writer.writeByte(Number(rest));
 }
 
 const noBytes = new Uint8Array(0);

@@ -1,18 +1,30 @@
 import { ByteWriter } from './byte-writer.ts';
 
 /**
- * What an attribute may hold. Numbers that are integral and within int64 are written as int, all others as double.
- * `null` and `undefined` (legal inside arrays) are written as an empty AnyValue.
+ * What an attribute may hold. Numbers that are integral and within int64 are written as int, all others as double; a
+ * bigint is written as int, its low 64 bits, and a {@link Double} as double. `null` and `undefined` (legal inside
+ * arrays) are written as an empty AnyValue.
  */
 export type AttributeValue =
   | string
   | number
+  | bigint
+  | Double
   | boolean
   | Uint8Array
   | null
   | undefined
   | readonly AttributeValue[]
   | { readonly [key: string]: AttributeValue };
+
+/** A number that is a double even when it is whole, for formats that tell the two apart. */
+export class Double {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
 
 /** Attributes as one flat array, `[key, value, key, value, …]`: no object, Map or pair for each. */
 export type FlatAttributes = readonly AttributeValue[];
@@ -83,6 +95,10 @@ function writeAnyValue(writer: ByteWriter, value: AttributeValue, depth: number)
       writer.writeByte(0x10);
       writer.writeByte(value ? 1 : 0);
       break;
+    case 'bigint':
+      writer.writeByte(0x18);
+      writer.writeBigInt64(value);
+      break;
     case 'object':
       if (value !== null && depth < maxWrittenDepth) writeComposite(writer, value, depth + 1);
       break;
@@ -105,6 +121,11 @@ function writeComposite(writer: ByteWriter, value: object, depth: number): void 
   if (value instanceof Uint8Array) {
     writer.writeByte(0x3a);
     writer.writeBytes(value);
+    return;
+  }
+  if (value instanceof Double) {
+    writer.writeByte(0x21);
+    writer.writeDouble(value.value);
     return;
   }
   const isArray = Array.isArray(value);
