@@ -123,6 +123,8 @@ async function runDemo({ requestsPerSecond, durationMs }) {
     'packages/cli/bin/clew.js',
     'serve',
     ...['--host', host, '--http-port', String(uiPort), '--otlp-http-port', String(otlpPort)],
+    // Nothing in the demo speaks these: any port does, so that one that is taken is no obstacle.
+    ...['--zipkin-port', '0', '--jaeger-http-port', '0'],
     ...['--data-dir', join(folder, 'data')],
   ]);
   const uiUrl = `http://${host}:${uiPort}`;

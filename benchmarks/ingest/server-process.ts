@@ -5,7 +5,15 @@ import { parseConfig, startServer } from '@clew/server';
 const server = await startServer(
   parseConfig(
     {},
-    { dataDir: process.argv[2], httpPort: 0, otlpHttpPort: 0, logLevel: 'warn', spoolMaxBytes: 8 * 2 ** 30 },
+    {
+      dataDir: process.argv[2],
+      httpPort: 0,
+      otlpHttpPort: 0,
+      zipkinPort: 0,
+      jaegerHttpPort: 0,
+      logLevel: 'warn',
+      spoolMaxBytes: 8 * 2 ** 30,
+    },
   ),
 );
 process.send?.({ uiUrl: server.uiUrl, otlpUrl: server.otlpUrl });

@@ -19,7 +19,21 @@ export interface TestProcess {
 
 /** The server by its command, on free ports. `groups` are the addresses of the UI and of OTLP/HTTP. */
 export function startClew(dataDir: string): Promise<TestProcess> {
-  const args = ['serve', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDir, '--log-level', 'warn'];
+  const args = [
+    'serve',
+    '--http-port',
+    '0',
+    '--otlp-http-port',
+    '0',
+    '--zipkin-port',
+    '0',
+    '--jaeger-http-port',
+    '0',
+    '--data-dir',
+    dataDir,
+    '--log-level',
+    'warn',
+  ];
   return startProcess([clew, ...args], {}, /UI and API\s+(\S+)[\s\S]+OTLP\/HTTP\s+(\S+)\n/);
 }
 

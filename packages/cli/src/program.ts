@@ -28,11 +28,18 @@ export function createProgram(): Command {
 function addServeCommand(program: Command): void {
   program
     .command('serve')
-    .description('Run the server: takes spans over OTLP, keeps them, answers queries and shows the UI.')
+    .description(
+      'Run the server: takes spans over OTLP, Zipkin and Jaeger, keeps them, answers queries and shows the UI.',
+    )
     .option('--data-dir <path>', 'where spans are kept (CLEW_DATA_DIR, default .clew)')
     .option('--host <address>', 'address to bind to (CLEW_HOST, default 127.0.0.1: this machine only)')
     .option('--http-port <port>', 'port of UI and API; 0 takes a free one (CLEW_HTTP_PORT, default 16686)')
     .option('--otlp-http-port <port>', 'port of OTLP over HTTP; 0 takes a free one (CLEW_OTLP_HTTP_PORT, default 4318)')
+    .option('--zipkin-port <port>', 'port of Zipkin v2; 0 takes a free one (CLEW_ZIPKIN_PORT, default 9411)')
+    .option(
+      '--jaeger-http-port <port>',
+      "port of Jaeger's Thrift over HTTP; 0 takes a free one (CLEW_JAEGER_HTTP_PORT, default 14268)",
+    )
     .option('--clickhouse-url <url>', 'a ClickHouse to use instead of the embedded engine (CLEW_CLICKHOUSE_URL)')
     .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (CLEW_LOG_LEVEL, default info)')
     .option('--max-request-bytes <bytes>', 'largest body of a request (CLEW_MAX_REQUEST_BYTES, default 64 MiB)')

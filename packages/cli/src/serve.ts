@@ -7,7 +7,13 @@ export async function runServe(overrides: Record<string, unknown>): Promise<void
   const stopSignal = waitForStopSignal();
   try {
     const server = await startServer(parseConfig(process.env, overrides));
-    process.stdout.write(`Clew is ready\n  UI and API  ${server.uiUrl}\n  OTLP/HTTP   ${server.otlpUrl}\n`);
+    const addresses = [
+      `  UI and API  ${server.uiUrl}`,
+      `  OTLP/HTTP   ${server.otlpUrl}`,
+      `  Zipkin      ${server.zipkinUrl}`,
+      `  Jaeger      ${server.jaegerUrl}`,
+    ];
+    process.stdout.write(`Clew is ready\n${addresses.join('\n')}\n`);
     await stopSignal;
     await server.close();
   } catch (error) {

@@ -30,11 +30,13 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outc
   });
 }
 
+const freePorts = ['http', 'otlp-http', 'zipkin', 'jaeger-http'].flatMap((name) => [`--${name}-port`, '0']);
+
 /** A server on free ports, by the command; the addresses are those that it prints. */
 async function serve(...args: readonly string[]) {
   const child = spawn(
     process.execPath,
-    [clew, 'serve', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDir, '--log-level', 'warn', ...args],
+    [clew, 'serve', ...freePorts, '--data-dir', dataDir, '--log-level', 'warn', ...args],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';
@@ -52,6 +54,8 @@ async function serve(...args: readonly string[]) {
   return {
     uiUrl,
     otlpUrl,
+    /** All that was printed until it was ready. */
+    greeting: output,
     /** Sends the signal and gives the exit code. */
     async end(signal: NodeJS.Signals): Promise<number | null> {
       const exited = once(child, 'exit');
@@ -339,6 +343,21 @@ describe('clew serve', () => {
       assert.equal(await next.end('SIGTERM'), 0);
     });
   }
+
+  it('prints where Zipkin and Jaeger are received', async () => {
+    const server = await serve();
+    try {
+      for (const [name, path] of [
+        ['Zipkin', '/api/v2/spans'],
+        ['Jaeger', '/api/traces'],
+      ] as const) {
+        const url = new RegExp(`\\n  ${name} +(http://127\\.0\\.0\\.1:\\d+)\\n`).exec(server.greeting)?.[1];
+        assert.equal((await fetch(`${url}${path}`)).status, 405, server.greeting);
+      }
+    } finally {
+      await server.end('SIGTERM');
+    }
+  });
 
   it('says in one line which setting is wrong', async () => {
     const flag = await run(['serve', '--http-port', '65536']);

@@ -39,7 +39,8 @@ describe('clew serve', () => {
   it('says in its help the defaults that the server has', () => {
     const help = commandOf('serve').helpInformation();
     const config = parseConfig({});
-    for (const value of [config.dataDir, config.host, config.httpPort, config.otlpHttpPort, config.logLevel]) {
+    const { dataDir, host, httpPort, otlpHttpPort, zipkinPort, jaegerHttpPort, logLevel } = config;
+    for (const value of [dataDir, host, httpPort, otlpHttpPort, zipkinPort, jaegerHttpPort, logLevel]) {
       assert.ok(help.replace(/\s+/g, ' ').includes(`default ${value}`), `${value}`);
     }
     assert.match(help.replace(/\s+/g, ' '), /default 64 MiB\).*default 1 GiB\)/);

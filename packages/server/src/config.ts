@@ -46,6 +46,18 @@ const settings: { readonly [Name in SettingName]: SettingEntry<Config[Name]> } =
     expected: 'a port from 0 (any free one) to 65535',
     schema: port.default(4318),
   },
+  zipkinPort: {
+    variable: 'CLEW_ZIPKIN_PORT',
+    flag: '--zipkin-port',
+    expected: 'a port from 0 (any free one) to 65535',
+    schema: port.default(9411),
+  },
+  jaegerHttpPort: {
+    variable: 'CLEW_JAEGER_HTTP_PORT',
+    flag: '--jaeger-http-port',
+    expected: 'a port from 0 (any free one) to 65535',
+    schema: port.default(14_268),
+  },
   clickhouseUrl: {
     variable: 'CLEW_CLICKHOUSE_URL',
     flag: '--clickhouse-url',
@@ -89,6 +101,10 @@ export interface Config {
   readonly httpPort: number;
   /** OTLP over HTTP; 0 takes a free port. Default 4318. */
   readonly otlpHttpPort: number;
+  /** Zipkin v2; 0 takes a free port. Default 9411. */
+  readonly zipkinPort: number;
+  /** Jaeger's Thrift over HTTP; 0 takes a free port. Default 14268. */
+  readonly jaegerHttpPort: number;
   /** A ClickHouse to use in place of the embedded engine. */
   readonly clickhouseUrl: string | undefined;
   readonly logLevel: LogLevel;
@@ -136,6 +152,8 @@ export function parseConfig(
     host: read('host'),
     httpPort: read('httpPort'),
     otlpHttpPort: read('otlpHttpPort'),
+    zipkinPort: read('zipkinPort'),
+    jaegerHttpPort: read('jaegerHttpPort'),
     clickhouseUrl: read('clickhouseUrl'),
     logLevel: read('logLevel'),
     maxRequestBytes: read('maxRequestBytes'),

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Config, nameSetting } from './config.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { createLogger, type Logger } from './log.ts';
+import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { OtlpError } from './receive/otlp-error.ts';
 import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
+import { createTextReceiver } from './receive/text-receiver.ts';
+import { zipkinProtocol } from './receive/zipkin-http.ts';
 import { createHttpServer } from './serve/http-server.ts';
 import { explainListenFailure, formatUrl } from './serve/listen.ts';
 import { findWebRoot } from './serve/web-ui.ts';
@@ -19,11 +23,19 @@ import { migrate } from './store/migrations.ts';
 import { StoreError } from './store/store-error.ts';
 import { MalformedRequestError, TranscoderThread } from './transcode/transcoder-thread.ts';
 
-export interface RunningServer {
-  /** Web UI and HTTP API, such as `http://127.0.0.1:16686`. */
-  readonly uiUrl: string;
+/** Where spans are received. */
+interface ReceiverUrls {
   /** OTLP over HTTP, such as `http://127.0.0.1:4318`. */
   readonly otlpUrl: string;
+  /** Zipkin v2, such as `http://127.0.0.1:9411`. */
+  readonly zipkinUrl: string;
+  /** Jaeger's Thrift over HTTP, such as `http://127.0.0.1:14268`. */
+  readonly jaegerUrl: string;
+}
+
+export interface RunningServer extends ReceiverUrls {
+  /** Web UI and HTTP API, such as `http://127.0.0.1:16686`. */
+  readonly uiUrl: string;
   /** Refuses new requests, ends running ones, and stops all that was started. What was acknowledged stays on disk. */
   close(): Promise<void>;
 }
@@ -32,7 +44,7 @@ export interface RunningServer {
 type Undo = () => Promise<unknown>;
 
 /**
- * Starts the whole server: engine and store, spool and its loader, OTLP receiver, UI and API. Resolves when all of
+ * Starts the whole server: engine and store, spool and its loader, receivers, UI and API. Resolves when all of
  * them answer; when one cannot start, stops the others and throws.
  * @throws ClewError which says what to change: a port that is taken, a data directory in use, a newer database, …
  */
@@ -47,10 +59,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const client = connectStore(engine ?? { clickhouseUrl: config.clickhouseUrl! });
     undo.push(() => client.close());
     for (const { name } of await migrate(client)) log.info({ migration: name }, 'Schema migrated');
-    const otlpUrl = await startReceiving(config, client, log, undo);
+    const receivers = await startReceiving(config, client, log, undo);
     const uiUrl = await startServing(config, client, log, undo);
-    log.info({ uiUrl, otlpUrl, store: config.clickhouseUrl === undefined ? 'embedded' : 'remote' }, 'Ready');
-    return { uiUrl, otlpUrl, close };
+    log.info({ uiUrl, ...receivers, store: config.clickhouseUrl === undefined ? 'embedded' : 'remote' }, 'Ready');
+    return { uiUrl, ...receivers, close };
   } catch (error) {
     await close();
     throw error;
@@ -65,7 +77,7 @@ async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): P
 }
 
 /** receive -> transcode -> spool -> store */
-async function startReceiving(config: Config, client: StoreClient, log: Logger, undo: Undo[]): Promise<string> {
+async function startReceiving(config: Config, client: StoreClient, log: Logger, undo: Undo[]): Promise<ReceiverUrls> {
   const directory = join(resolve(config.dataDir), 'spool');
   const spool = await Spool.open({ directory, maxBytes: config.spoolMaxBytes, log });
   const stopping = new AbortController();
@@ -102,11 +114,23 @@ async function startReceiving(config: Config, client: StoreClient, log: Logger, 
     }
   };
 
-  const { host, otlpHttpPort: port } = config;
-  const receiver = createOtlpHttpServer({ ingest, maxRequestBytes: config.maxRequestBytes, log });
+  const receiverOptions = { ingest, maxRequestBytes: config.maxRequestBytes, log };
+  const listen = (receiver: Server, setting: ReceiverPort) => startReceiver(receiver, config, setting, undo);
+  return {
+    otlpUrl: await listen(createOtlpHttpServer(receiverOptions), 'otlpHttpPort'),
+    zipkinUrl: await listen(createTextReceiver(zipkinProtocol, receiverOptions), 'zipkinPort'),
+    jaegerUrl: await listen(createTextReceiver(jaegerThriftProtocol, receiverOptions), 'jaegerHttpPort'),
+  };
+}
+
+type ReceiverPort = 'otlpHttpPort' | 'zipkinPort' | 'jaegerHttpPort';
+
+/** Has a receiver listen on the port of a setting; its end waits for the requests that are being answered. */
+async function startReceiver(receiver: Server, config: Config, setting: ReceiverPort, undo: Undo[]): Promise<string> {
+  const { host, [setting]: port } = config;
   receiver.listen(port, host);
   await once(receiver, 'listening').catch((error: unknown) => {
-    throw explainListenFailure(error, { host, port, ...nameSetting('otlpHttpPort') });
+    throw explainListenFailure(error, { host, port, ...nameSetting(setting) });
   });
   undo.push(async () => {
     receiver.close();

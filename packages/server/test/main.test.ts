@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ClewError, parseConfig, type RunningServer, startServer } from '@clew/server';
+import { freePorts } from './free-ports.js';
 
 let dataDir: string;
 
@@ -18,7 +19,7 @@ after(async () => {
 });
 
 function start(overrides: Parameters<typeof parseConfig>[1] = {}): Promise<RunningServer> {
-  return startServer(parseConfig({}, { dataDir, httpPort: 0, otlpHttpPort: 0, logLevel: 'silent', ...overrides }));
+  return startServer(parseConfig({}, { dataDir, ...freePorts, logLevel: 'silent', ...overrides }));
 }
 
 async function takePort(): Promise<{ server: Server; port: number }> {
@@ -28,14 +29,18 @@ async function takePort(): Promise<{ server: Server; port: number }> {
 }
 
 describe('startServer', () => {
-  test('takes free ports, answers on both, and leaves nothing behind when closed', async () => {
+  test('takes free ports, answers on each, and leaves nothing behind when closed', async () => {
     const server = await start();
     assert.match(server.uiUrl, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
     assert.equal((await fetch(`${server.uiUrl}/health`)).status, 200);
-    assert.equal((await fetch(`${server.otlpUrl}/v1/traces`)).status, 405);
+    const receivers = [
+      `${server.otlpUrl}/v1/traces`,
+      `${server.zipkinUrl}/api/v2/spans`,
+      `${server.jaegerUrl}/api/traces`,
+    ];
+    for (const url of receivers) assert.equal((await fetch(url)).status, 405, url);
     await server.close();
-    await assert.rejects(fetch(`${server.uiUrl}/health`));
-    await assert.rejects(fetch(`${server.otlpUrl}/v1/traces`));
+    for (const url of [`${server.uiUrl}/health`, ...receivers]) await assert.rejects(fetch(url), url);
     // The data directory is free again.
     const again = await start();
     await again.close();
@@ -47,6 +52,8 @@ describe('startServer', () => {
     const taken = [
       { setting: { httpPort: port }, flag: '--http-port', variable: 'CLEW_HTTP_PORT' },
       { setting: { otlpHttpPort: port }, flag: '--otlp-http-port', variable: 'CLEW_OTLP_HTTP_PORT' },
+      { setting: { zipkinPort: port }, flag: '--zipkin-port', variable: 'CLEW_ZIPKIN_PORT' },
+      { setting: { jaegerHttpPort: port }, flag: '--jaeger-http-port', variable: 'CLEW_JAEGER_HTTP_PORT' },
     ];
     for (const { setting, flag, variable } of taken) {
       await assert.rejects(start(setting), (error) => {

@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { hexAt, otlpJsonToProtobuf, ProtobufReader, readNativeBlocks } from '@clew/wire';
+import { freePorts } from './free-ports.js';
 
 const maxRequestBytes = 100_000;
 
@@ -17,9 +18,7 @@ let server: RunningServer;
 
 before(async () => {
   directory = mkdtempSync(join(tmpdir(), 'clew-otlp-'));
-  server = await startServer(
-    parseConfig({}, { dataDir: directory, httpPort: 0, otlpHttpPort: 0, maxRequestBytes, logLevel: 'warn' }),
-  );
+  server = await startServer(parseConfig({}, { dataDir: directory, ...freePorts, maxRequestBytes, logLevel: 'warn' }));
 });
 
 after(async () => {

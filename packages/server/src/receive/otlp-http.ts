@@ -3,16 +3,18 @@ import type { Logger } from '../log.ts';
 import { readBody } from './body.ts';
 import { OtlpError } from './otlp-error.ts';
 import { contentTypes, encodeExportResponse, encodeStatus, type OtlpEncoding } from './otlp-response.ts';
+import type { SpanEncoding } from './span-encoding.ts';
 
 /** An export request as it came, uncompressed. */
 export interface ExportRequest {
-  readonly encoding: OtlpEncoding;
+  readonly encoding: SpanEncoding;
   /** Fills an ArrayBuffer of its own, which the receiver hands over. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** What became of it, once it is on disk. */
 export interface ExportResult {
+  readonly acceptedSpans: number;
   readonly rejectedSpans: number;
   readonly rejectionReason: string;
 }
@@ -27,7 +29,7 @@ export interface OtlpHttpOptions {
 }
 
 /** When to come back after a 503: the spool's next segment is in the engine by then, as a rule. */
-const retryAfterSeconds = 1;
+export const retryAfterSeconds = 1;
 
 /**
  * OTLP/HTTP: `POST /v1/traces`, protobuf or JSON, gzip, deflate or plain. Answers 200 when the spans are on disk;

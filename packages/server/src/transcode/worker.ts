@@ -1,6 +1,13 @@
 import { parentPort } from 'node:worker_threads';
-import { MalformedOtlpJsonError, MalformedProtobufError, otlpJsonToProtobuf } from '@clew/wire';
+import {
+  MalformedJsonError,
+  MalformedOtlpJsonError,
+  MalformedProtobufError,
+  MalformedThriftError,
+  RefusedSpansError,
+} from '@clew/wire';
 import type { ExportRequest } from '../receive/otlp-http.ts';
+import { toOtlp } from './to-otlp.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
 import type { WorkerAnswer } from './transcoder-thread.ts';
 
@@ -9,12 +16,27 @@ import type { WorkerAnswer } from './transcoder-thread.ts';
 const port = parentPort!;
 const transcoder = new TraceTranscoder();
 
-function transcode({ encoding, bytes }: ExportRequest): WorkerAnswer['results'][number] {
+/** What is wrong with a request, not with us: its sender is told, and the others of the group go on. */
+const malformations = [
+  MalformedJsonError,
+  MalformedOtlpJsonError,
+  MalformedProtobufError,
+  MalformedThriftError,
+  RefusedSpansError,
+];
+
+function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {
   try {
-    return transcoder.transcode(encoding === 'json' ? otlpJsonToProtobuf(bytes) : bytes);
+    const { request, rejectedSpans, rejectionReason } = toOtlp(exported);
+    const result = transcoder.transcode(request);
+    return {
+      acceptedSpans: result.acceptedSpans,
+      rejectedSpans: result.rejectedSpans + rejectedSpans,
+      rejectionReason: rejectionReason || result.rejectionReason,
+    };
   } catch (error) {
-    if (error instanceof MalformedProtobufError || error instanceof MalformedOtlpJsonError) {
-      return { malformed: error.message };
+    if (malformations.some((malformation) => error instanceof malformation)) {
+      return { malformed: (error as Error).message };
     }
     throw error;
   }

@@ -1,0 +1,17 @@
+import { OtlpError } from './otlp-error.ts';
+import type { SpanProtocol } from './text-receiver.ts';
+
+/** What Jaeger's clients send to a collector without an agent: Thrift's binary protocol over HTTP. */
+export const jaegerThriftProtocol: SpanProtocol = {
+  name: 'Jaeger Thrift',
+  path: '/api/traces',
+  encodings: { 'application/x-thrift': 'jaeger-thrift', 'application/vnd.apache.thrift.binary': 'jaeger-thrift' },
+  explainOtherPath: (path) =>
+    `There is nothing at ${path}. Jaeger's spans are received at POST /api/traces?format=jaeger.thrift.`,
+  checkQuery: (query) => {
+    // Clients in some languages leave it out.
+    const format = query.get('format') ?? 'jaeger.thrift';
+    if (format === 'jaeger.thrift') return;
+    throw new OtlpError(400, `format is ${JSON.stringify(format)}, but only jaeger.thrift is received here.`);
+  },
+};

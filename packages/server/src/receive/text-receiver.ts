@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Logger } from '../log.ts';
+import { readBody } from './body.ts';
+import { OtlpError } from './otlp-error.ts';
+import { type Ingest, retryAfterSeconds } from './otlp-http.ts';
+import type { SpanEncoding } from './span-encoding.ts';
+
+/** A protocol that takes spans at one address, and whose answers are a status and text for people. */
+export interface SpanProtocol {
+  /** As it is written in messages. */
+  readonly name: string;
+  readonly path: string;
+  /** By media type, in lower case. */
+  readonly encodings: Readonly<Record<string, SpanEncoding>>;
+  /** What to say of any other address. */
+  readonly explainOtherPath: (path: string) => string;
+  /** Refuses what the address asks for in its query, by throwing {@link OtlpError}. */
+  readonly checkQuery?: (query: URLSearchParams) => void;
+}
+
+export interface TextReceiverOptions {
+  readonly ingest: Ingest;
+  readonly maxRequestBytes: number;
+  readonly log: Logger;
+}
+
+/**
+ * Receives spans by `POST`, with gzip, deflate or plain. Answers 202 with an empty body when the spans are on disk, and
+ * 400 when none of them can be read; some that cannot are counted in the log, for which these protocols have no answer.
+ * 503 comes with Retry-After.
+ */
+export function createTextReceiver(protocol: SpanProtocol, options: TextReceiverOptions): Server {
+  return createServer((request, response) => {
+    handle(request, protocol, options).then(
+      () => response.writeHead(202, { 'Content-Length': 0 }).end(),
+      (error) => {
+        if (!(error instanceof OtlpError) && !request.destroyed) {
+          options.log.error({ err: error }, `a ${protocol.name} request failed`);
+        }
+        // What is still coming is read and dropped, so that a sender that is writing gets to read its answer.
+        request.resume();
+        sendError(response, error);
+      },
+    );
+  });
+}
+
+async function handle(request: IncomingMessage, protocol: SpanProtocol, options: TextReceiverOptions): Promise<void> {
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+  if (path !== protocol.path) throw new OtlpError(404, protocol.explainOtherPath(path));
+  if (request.method !== 'POST') throw new OtlpError(405, `${request.method} ${path} is not possible. Use POST.`);
+  protocol.checkQuery?.(new URLSearchParams(query));
+  const given = request.headers['content-type'] ?? '';
+  const mediaType = given.split(';', 1)[0]!.trim().toLowerCase();
+  const encoding = Object.hasOwn(protocol.encodings, mediaType) ? protocol.encodings[mediaType] : undefined;
+  if (encoding === undefined) {
+    const known = Object.keys(protocol.encodings).join(' or ');
+    throw new OtlpError(415, `Content-Type ${JSON.stringify(given)} is not ${protocol.name}; send ${known}.`);
+  }
+  const bytes = await readBody(request, options.maxRequestBytes);
+  const { acceptedSpans, rejectedSpans, rejectionReason } = await options.ingest({ encoding, bytes });
+  if (rejectedSpans === 0) return;
+  if (acceptedSpans === 0) {
+    throw new OtlpError(400, `None of the ${rejectedSpans} spans can be read. The first: ${rejectionReason}.`);
+  }
+  options.log.debug({ acceptedSpans, rejectedSpans, rejectionReason }, `spans of a ${protocol.name} request left out`);
+}
+
+function sendError(response: ServerResponse, error: unknown): void {
+  const known = error instanceof OtlpError ? error : new OtlpError(500, 'The server failed; see its log.');
+  if (known.httpStatus === 405) response.setHeader('Allow', 'POST');
+  if (known.httpStatus === 503) response.setHeader('Retry-After', retryAfterSeconds);
+  // The rest of a refused body is not read: the connection cannot serve another request.
+  if (known.httpStatus === 413 || known.httpStatus === 415) response.setHeader('Connection', 'close');
+  response.writeHead(known.httpStatus, { 'Content-Type': 'text/plain; charset=utf-8' });
+  response.end(`${known.message}\n`);
+}

@@ -1,0 +1,25 @@
+import { jaegerThriftToOtlp, otlpJsonToProtobuf, zipkinJsonToOtlp, zipkinProtobufToOtlp } from '@clew/wire';
+import type { ExportRequest } from '../receive/otlp-http.ts';
+
+/** A request as OTLP protobuf, and what of it could not be said there. */
+export interface OtlpRequest {
+  readonly request: Uint8Array;
+  readonly rejectedSpans: number;
+  readonly rejectionReason: string;
+}
+
+/** @throws what the reader of the encoding throws for bytes that are malformed */
+export function toOtlp({ encoding, bytes }: ExportRequest): OtlpRequest {
+  switch (encoding) {
+    case 'protobuf':
+      return { request: bytes, rejectedSpans: 0, rejectionReason: '' };
+    case 'json':
+      return { request: otlpJsonToProtobuf(bytes), rejectedSpans: 0, rejectionReason: '' };
+    case 'zipkin-json':
+      return zipkinJsonToOtlp(bytes, Date.now() * 1_000);
+    case 'zipkin-protobuf':
+      return zipkinProtobufToOtlp(bytes, Date.now() * 1_000);
+    case 'jaeger-thrift':
+      return jaegerThriftToOtlp(bytes);
+  }
+}
