@@ -17,6 +17,7 @@ export function createProgram(): Command {
   addTraceCommand(program);
   addSearchCommand(program);
   addExportCommand(program);
+  addImportCommand(program);
   addDoctorCommand(program);
   return program;
 }
@@ -111,6 +112,23 @@ function addSearchConditions(command: Command): Command {
     )
     .option('--start <time>', 'from this time, such as 2026-11-23T05:44:01Z', parseTime)
     .option('--end <time>', 'up to this time (default: now)', parseTime);
+}
+
+function addImportCommand(program: Command): void {
+  program
+    .command('import')
+    .description('Send the spans of files to a server: OTLP JSON or protobuf, Jaeger JSON, Zipkin JSON; gzip too.')
+    .argument('<file...>', 'files in any of these formats, which are told by their content; - is standard input')
+    .option('--url <url>', 'address of the server for OTLP over HTTP', 'http://localhost:4318')
+    .option('--json', 'print what was imported as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ clew import trace-from-jaeger.json spans.jsonl.gz
+  $ curl -s 'http://zipkin:9411/api/v2/traces?limit=100' | clew import -`,
+    )
+    .action(async (files, options) => (await import('./import.ts')).runImport(files, options));
 }
 
 function addDoctorCommand(program: Command): void {
