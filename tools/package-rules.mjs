@@ -61,9 +61,11 @@ export const packageRules = {
     clew: ['wire', 'model', 'traceql'],
     npm: 'declared',
     node: true,
-    roots: ['index.ts', 'main.ts'],
+    roots: ['index.ts', 'main.ts', 'config.ts'],
     stages: {
       ...inOrder('receive', 'transcode', 'spool', 'store', 'query', 'serve'),
+      // How settings are read, described and masked; `config.ts` is the table of them.
+      config: [],
       // The child process around the engine: the stages reach it over its socket alone, as they would a cluster.
       engine: [],
     },

@@ -7,8 +7,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// The table of settings takes a moment to load, which a search need not wait for.
+const needsSettings = process.argv.slice(2, 4).some((word) => word === 'serve' || word === 'config');
+
 try {
-  await createProgram().parseAsync();
+  const settings = needsSettings ? (await import('@clew/server/config')).listSettings() : [];
+  await createProgram(settings).parseAsync();
 } catch (error) {
   if (!(error instanceof CliError)) throw error;
   process.stderr.write(`clew: ${error.message}\n`);

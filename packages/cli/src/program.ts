@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { SettingDescription } from '@clew/server/config';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseSince, parseTime } from './time-range.ts';
 
@@ -7,46 +8,68 @@ const traceIdPattern = /^[0-9a-f]{32}$/;
 /**
  * The command line of `clew`. What a command does is loaded when it runs: `--help` and a search must not wait for the
  * server's code.
+ *
+ * @param settings The server's settings, which are the flags of `serve` and `config print`; only these commands need them.
  */
-export function createProgram(): Command {
+export function createProgram(settings: readonly SettingDescription[] = []): Command {
   const program = new Command('clew')
     .description('Distributed tracing for microservices: store, search and show traces.')
     .version(readVersion(), '--version')
     .showHelpAfterError('(add --help for the options)');
-  addServeCommand(program);
+  addServeCommand(program, settings);
   addTraceCommand(program);
   addSearchCommand(program);
   addExportCommand(program);
   addImportCommand(program);
   addDoctorCommand(program);
+  addConfigCommand(program, settings);
   return program;
 }
 
-/**
- * The flags are the server's settings by the same names; it checks their values, reads the variables named here when a
- * flag is not given, and knows the defaults. They are written down once more so that `--help` need not load the server.
- */
-function addServeCommand(program: Command): void {
-  program
+function addServeCommand(program: Command, settings: readonly SettingDescription[]): void {
+  const command = program
     .command('serve')
-    .description(
-      'Run the server: takes spans over OTLP, Zipkin and Jaeger, keeps them, answers queries and shows the UI.',
+    .description('Run the server: takes spans over OTLP, Zipkin and Jaeger, keeps them, answers queries and shows the UI.');
+  addSettingOptions(command, settings)
+    .addHelpText(
+      'after',
+      `
+A flag wins over a variable, a variable over the configuration file, the file over the default.
+
+Examples:
+  $ clew serve --data-dir /var/lib/clew --host 0.0.0.0
+  $ clew serve --config clew.yaml`,
     )
-    .option('--data-dir <path>', 'where spans are kept (CLEW_DATA_DIR, default .clew)')
-    .option('--host <address>', 'address to bind to (CLEW_HOST, default 127.0.0.1: this machine only)')
-    .option('--http-port <port>', 'port of UI and API; 0 takes a free one (CLEW_HTTP_PORT, default 16686)')
-    .option('--otlp-http-port <port>', 'port of OTLP over HTTP; 0 takes a free one (CLEW_OTLP_HTTP_PORT, default 4318)')
-    .option('--zipkin-port <port>', 'port of Zipkin v2; 0 takes a free one (CLEW_ZIPKIN_PORT, default 9411)')
-    .option(
-      '--jaeger-http-port <port>',
-      "port of Jaeger's Thrift over HTTP; 0 takes a free one (CLEW_JAEGER_HTTP_PORT, default 14268)",
-    )
-    .option('--clickhouse-url <url>', 'a ClickHouse to use instead of the embedded engine (CLEW_CLICKHOUSE_URL)')
-    .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (CLEW_LOG_LEVEL, default info)')
-    .option('--max-request-bytes <bytes>', 'largest body of a request (CLEW_MAX_REQUEST_BYTES, default 64 MiB)')
-    .option('--spool-max-bytes <bytes>', 'spans that may wait for the engine (CLEW_SPOOL_MAX_BYTES, default 1 GiB)')
-    .addHelpText('after', '\nExample:\n  $ clew serve --data-dir /var/lib/clew --host 0.0.0.0')
     .action(async (options) => (await import('./serve.ts')).runServe(options));
+}
+
+function addConfigCommand(program: Command, settings: readonly SettingDescription[]): void {
+  const config = program.command('config').description('Show or check the settings of the server.');
+  const print = config
+    .command('print')
+    .description('Print every setting with its value and where that comes from; secrets are masked.')
+    .option('--json', 'print as JSON');
+  addSettingOptions(print, settings)
+    .addHelpText('after', '\nExample:\n  $ clew config print --config clew.yaml')
+    .action(async (options) => (await import('./config.ts')).printConfig(options));
+  config
+    .command('check')
+    .description(
+      'Check the configuration file and the environment; prints every fault and ends with 1 when there is one.',
+    )
+    .argument('[file]', 'configuration file (CLEW_CONFIG)')
+    .addHelpText('after', '\nExample:\n  $ clew config check clew.yaml')
+    .action(async (file) => (await import('./config.ts')).checkConfig(file));
+}
+
+/** One flag a setting; the server checks the values. */
+function addSettingOptions(command: Command, settings: readonly SettingDescription[]): Command {
+  command.option('--config <file>', 'configuration file, YAML with the names of the flags as its keys (CLEW_CONFIG)');
+  for (const { flag, placeholder, description, variable, defaultText, group } of settings) {
+    const origin = defaultText === undefined ? variable : `${variable}, default ${defaultText}`;
+    command.addOption(new Option(`${flag} <${placeholder}>`, `${description} (${origin})`).helpGroup(`${group}:`));
+  }
+  return command;
 }
 
 function addTraceCommand(program: Command): void {

@@ -1,12 +1,12 @@
 import { CliError } from './cli-error.ts';
 
 /** Runs the server until SIGINT or SIGTERM, then closes it: what was acknowledged is on disk. */
-export async function runServe(overrides: Record<string, unknown>): Promise<void> {
-  const { ClewError, parseConfig, startServer } = await import('@clew/server');
+export async function runServe(flags: Record<string, unknown>): Promise<void> {
+  const { ClewError, loadConfig, startServer } = await import('@clew/server');
   // Listened for before the start: a signal that comes during it must not leave an engine behind.
   const stopSignal = waitForStopSignal();
   try {
-    const server = await startServer(parseConfig(process.env, overrides));
+    const server = await startServer(loadConfig({ flags, env: process.env }));
     const addresses = [
       `  UI and API  ${server.uiUrl}`,
       `  OTLP/HTTP   ${server.otlpUrl}`,

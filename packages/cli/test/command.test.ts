@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -368,6 +368,55 @@ describe('clew serve', () => {
   });
 });
 
+describe('clew config', () => {
+  const file = join(dataDir, 'clew.yaml');
+
+  it('prints each setting with its value and origin, and no secret', async () => {
+    writeFileSync(file, 'http-port: 1\nlog-level: warn\nclickhouse-url: http://ada:enigma@db:8123/clew\n');
+    const env = { CLEW_CONFIG: file, CLEW_HTTP_PORT: '2', CLEW_OTLP_HTTP_PORT: '3' };
+    const { code, stdout } = await run(['config', 'print', '--otlp-http-port', '4'], env);
+    assert.equal(code, 0);
+    assert.match(stdout, /^SETTING +VALUE +FROM\n/);
+    assert.match(stdout, /^otlp-http-port +4 +--otlp-http-port$/m);
+    assert.match(stdout, /^http-port +2 +CLEW_HTTP_PORT$/m);
+    assert.match(stdout, new RegExp(`^log-level +warn +${file}:2$`, 'm'));
+    assert.match(stdout, /^host +127\.0\.0\.1 +default$/m);
+    assert.match(stdout, /^clickhouse-url +http:\/\/\*\*\*@db:8123\/clew /m);
+    const json = await run(['config', 'print', '--json', '--config', file]);
+    assert.doesNotMatch(stdout + json.stdout, /enigma/);
+    const printed = JSON.parse(json.stdout) as Record<string, unknown>;
+    assert.deepEqual(printed['log-level'], { value: 'warn', from: { kind: 'file', path: file, line: 2 } });
+    assert.deepEqual(printed['spool-max-bytes'], { value: '1073741824', from: { kind: 'default' } });
+  });
+
+  it('checks a file: every fault at once with its line and exit code 1, or 0', async () => {
+    writeFileSync(file, 'http-port: 65535\n');
+    const good = await run(['config', 'check', file]);
+    assert.deepEqual(good, { code: 0, stdout: `${file} has no faults.\n`, stderr: '' });
+    writeFileSync(file, '# ports\nhttp-port: 65536\notlp-http-prot: 4318\n');
+    const bad = await run(['config', 'check', file], { CLEW_HTPP_PORT: '1' });
+    assert.equal(bad.code, 1);
+    assert.equal(bad.stdout, '');
+    const lines = bad.stderr.split('\n');
+    assert.equal(lines[0], 'clew: the configuration has 3 faults:');
+    assert.match(bad.stderr, /CLEW_HTPP_PORT is set, but nothing reads it\. Did you mean CLEW_HTTP_PORT\?/);
+    assert.match(bad.stderr, /clew\.yaml:3: there is no key "otlp-http-prot"\. Did you mean otlp-http-port\?/);
+    assert.match(bad.stderr, /clew\.yaml:2: http-port is 65536, but it must be a port/);
+  });
+
+  it('serve refuses the same faults, and a flag that does not exist with the nearest one', async () => {
+    const { code, stderr } = await run(['serve', '--config', file]);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^clew: The configuration has 2 faults:\n.*otlp-http-prot.*\n.*65536.*\(CLEW_CONFIG_FAULTS\)\n$/,
+    );
+    const flag = await run(['serve', '--htpp-port', '1']);
+    assert.equal(flag.code, 1);
+    assert.match(flag.stderr, /unknown option '--htpp-port'\n\(Did you mean --http-port\?\)/);
+  });
+});
+
 describe('clew without its server', () => {
   it('says that no server answers, and what to do', async () => {
     const probe = createServer().listen(0, '127.0.0.1');
@@ -414,8 +463,9 @@ describe('clew without its server', () => {
     }
   });
 
-  it('has help for each command, and loads neither server nor model for it', async () => {
-    for (const args of [['--help'], ['serve', '--help'], ['trace', '--help'], ['search', '--help']]) {
+  it('has help for each command, and loads neither what serves nor the model for it', async () => {
+    const commands = [['--help'], ['serve', '--help'], ['trace', '--help'], ['search', '--help'], ['help', 'serve']];
+    for (const args of commands) {
       // V8 writes down every script that the process has loaded.
       const coverage = mkdtempSync(join(dataDir, 'coverage-'));
       const { code, stdout } = await run(args, { NODE_V8_COVERAGE: coverage });
@@ -423,7 +473,9 @@ describe('clew without its server', () => {
       assert.match(stdout, /^Usage: clew/);
       const scripts = readdirSync(coverage).map((name) => readFileSync(join(coverage, name), 'utf8'));
       assert.match(scripts.join(), /packages\/cli\/dist\/program\.js/);
-      assert.doesNotMatch(scripts.join(), /packages\/(server|model)\/dist/);
+      // The flags of `serve` are the server's table of settings.
+      const allowed = args.includes('serve') ? '(?!config|errors)' : '';
+      assert.doesNotMatch(scripts.join(), new RegExp(`packages/(server|model)/dist/${allowed}`));
     }
   });
 });

@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import { readConfigFile } from './config/config-file.ts';
+import { describeSettings, type SettingDescription } from './config/describe.ts';
+import type { Environment } from './config/environment.ts';
+import { maskUrl } from './config/mask.ts';
+import { type Resolution, resolveSettings, type SettingSources } from './config/resolve.ts';
+import type { SettingTable } from './config/setting.ts';
 import { ClewError } from './errors.ts';
 
 const mib = 1024 * 1024;
@@ -18,17 +24,23 @@ const port = integer(0, 65_535);
  * One row a setting: the variable and the flag that set it, what it must be (as messages and documentation say it), and
  * the schema that checks it. Empty variables count as not set.
  */
-const settings: { readonly [Name in SettingName]: SettingEntry<Config[Name]> } = {
+const settings: SettingTable<Config> = {
   dataDir: {
     variable: 'CLEW_DATA_DIR',
     flag: '--data-dir',
     expected: 'a path',
+    group: 'Storage',
+    description: 'where spans are kept',
+    placeholder: 'path',
     schema: z.string().min(1).default('.clew'),
   },
   host: {
     variable: 'CLEW_HOST',
     flag: '--host',
     expected: 'a host name or an address, without scheme and port',
+    group: 'Addresses',
+    description: 'address that all ports are bound to; the default is reached from this machine only',
+    placeholder: 'address',
     schema: z
       .string()
       .regex(/^[\w.:-]+$/)
@@ -38,12 +50,18 @@ const settings: { readonly [Name in SettingName]: SettingEntry<Config[Name]> } =
     variable: 'CLEW_HTTP_PORT',
     flag: '--http-port',
     expected: 'a port from 0 (any free one) to 65535',
+    group: 'Addresses',
+    description: 'port of UI and HTTP API',
+    placeholder: 'port',
     schema: port.default(16_686),
   },
   otlpHttpPort: {
     variable: 'CLEW_OTLP_HTTP_PORT',
     flag: '--otlp-http-port',
     expected: 'a port from 0 (any free one) to 65535',
+    group: 'Addresses',
+    description: 'port of OTLP over HTTP',
+    placeholder: 'port',
     schema: port.default(4318),
   },
   zipkinPort: {
@@ -62,34 +80,40 @@ const settings: { readonly [Name in SettingName]: SettingEntry<Config[Name]> } =
     variable: 'CLEW_CLICKHOUSE_URL',
     flag: '--clickhouse-url',
     expected: 'an http or https URL, such as http://user:password@clickhouse:8123/clew',
+    group: 'Storage',
+    description: 'a ClickHouse to use in place of the embedded engine',
+    placeholder: 'url',
+    mask: maskUrl,
     schema: z.url({ protocol: /^https?$/ }).optional(),
   },
   logLevel: {
     variable: 'CLEW_LOG_LEVEL',
     flag: '--log-level',
     expected: `one of ${logLevels.join(', ')}`,
+    group: 'Log',
+    description: 'the least severe messages of its own log that are written',
+    placeholder: 'level',
     schema: z.enum(logLevels).default('info'),
   },
   maxRequestBytes: {
     variable: 'CLEW_MAX_REQUEST_BYTES',
     flag: '--max-request-bytes',
     expected: 'a number of bytes from 1024 to 1073741824 (1 GiB)',
+    group: 'Limits',
+    description: 'largest body of a request, before and after decompression',
+    placeholder: 'bytes',
     schema: integer(1024, 1024 * mib).default(64 * mib),
   },
   spoolMaxBytes: {
     variable: 'CLEW_SPOOL_MAX_BYTES',
     flag: '--spool-max-bytes',
     expected: 'a number of bytes from 1048576 (1 MiB) to 9007199254740991',
+    group: 'Limits',
+    description: 'spans that may wait for the engine before senders are asked to wait',
+    placeholder: 'bytes',
     schema: integer(mib, Number.MAX_SAFE_INTEGER).default(1024 * mib),
   },
 };
-
-interface SettingEntry<Value> {
-  readonly variable: `CLEW_${string}`;
-  readonly flag: `--${string}`;
-  readonly expected: string;
-  readonly schema: z.ZodType<Value>;
-}
 
 /** How a server runs. */
 export interface Config {
@@ -116,37 +140,45 @@ export interface Config {
 
 export type SettingName = keyof Config;
 
+/** What {@link loadConfig} reads, in the order in which it wins. */
+export interface ConfigSources {
+  /** By setting, as a command line gives them; `config` names the configuration file. */
+  readonly flags?: { readonly [Name in SettingName]?: unknown } & { readonly config?: string | undefined };
+  readonly env: Environment;
+}
+
+/** The file's own place: it cannot stand in the file. */
+export const configFileVariable = 'CLEW_CONFIG';
+
 /**
- * Reads the configuration: `overrides` (flags), else the environment, else the default.
- * @throws ClewError CLEW_CONFIG_INVALID, which names the flag or variable, its value and what is allowed.
+ * Reads flags, environment and configuration file.
+ * @throws ClewError: the only fault, or CLEW_CONFIG_FAULTS with all of them, one a line.
  */
-export function parseConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  overrides: { readonly [Name in SettingName]?: unknown } = {},
-): Config {
-  for (const name of Object.keys(overrides)) {
-    if (!Object.hasOwn(settings, name)) {
-      throw new ClewError('CLEW_CONFIG_INVALID', {
-        name: 'A setting',
-        value: JSON.stringify(name),
-        expected: `one of ${Object.keys(settings).join(', ')}`,
-      });
-    }
-  }
-  const read = <Name extends SettingName>(name: Name): Config[Name] => {
-    const { variable, flag, expected, schema } = settings[name];
-    const override = overrides[name];
-    const value = override ?? (env[variable] || undefined);
-    const result = schema.safeParse(value);
-    if (!result.success) {
-      throw new ClewError('CLEW_CONFIG_INVALID', {
-        name: override === undefined ? variable : flag,
-        value: JSON.stringify(value),
-        expected,
-      });
-    }
-    return result.data;
-  };
+export function loadConfig(sources: ConfigSources): Config {
+  return toConfig(resolveConfig(sources));
+}
+
+/** The same, with where each value comes from and every fault. Never throws. */
+export function resolveConfig({ flags: { config, ...flags } = {}, env }: ConfigSources): Resolution<Config> {
+  const path = config ?? (env[configFileVariable] || undefined);
+  return resolve({ flags, env, file: path === undefined ? undefined : readConfigFile(path) });
+}
+
+/**
+ * Reads the configuration without a file: `overrides` (flags), else the environment, else the default.
+ * @throws ClewError as {@link loadConfig}.
+ */
+export function parseConfig(env: Environment, overrides: { readonly [Name in SettingName]?: unknown } = {}): Config {
+  return toConfig(resolve({ flags: overrides, env, file: undefined }));
+}
+
+function resolve(sources: SettingSources): Resolution<Config> {
+  return resolveSettings(settings, sources, [configFileVariable]);
+}
+
+function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
+  if (faults.length > 0) throw joinFaults(faults);
+  const read = <Name extends SettingName>(name: Name): Config[Name] => resolved[name]!.value as Config[Name];
   return {
     dataDir: read('dataDir'),
     host: read('host'),
@@ -161,8 +193,23 @@ export function parseConfig(
   };
 }
 
+function joinFaults(faults: readonly ClewError[]): ClewError {
+  if (faults.length === 1) return faults[0]!;
+  const lines = faults.map(({ message }) => `  ${message}`).join('\n');
+  return new ClewError('CLEW_CONFIG_FAULTS', { count: faults.length, faults: lines });
+}
+
+/** Every setting as help and documentation show it. */
+export function listSettings(): readonly SettingDescription[] {
+  return describeSettings(settings);
+}
+
 /** The flag and the variable that set a value, for messages. */
 export function nameSetting(name: SettingName): { readonly flag: string; readonly variable: string } {
   const { flag, variable } = settings[name];
   return { flag, variable };
 }
+
+export type { SettingDescription } from './config/describe.ts';
+export { writeSettingsPage } from './config/page.ts';
+export type { Origin } from './config/resolve.ts';

@@ -9,6 +9,21 @@ const errors = {
     retryable: false,
     message: '{name} is {value}, but it must be {expected}.',
   },
+  CLEW_CONFIG_UNKNOWN: {
+    status: 500,
+    retryable: false,
+    message: '{what} {hint}',
+  },
+  CLEW_CONFIG_FILE_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message: 'The configuration file {place} cannot be used: {reason}.',
+  },
+  CLEW_CONFIG_FAULTS: {
+    status: 500,
+    retryable: false,
+    message: 'The configuration has {count} faults:\n{faults}',
+  },
   CLEW_PORT_TAKEN: {
     status: 500,
     retryable: false,

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { parseConfig } from '@clew/server';
-import { nameSetting, type SettingName } from '#src/config.js';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { loadConfig, parseConfig } from '@clew/server';
+import { listSettings, nameSetting, resolveConfig, type SettingName, writeSettingsPage } from '#src/config.js';
 import { ClewError, listErrorCodes } from '#src/errors.js';
 
 describe('parseConfig', () => {
@@ -63,6 +66,136 @@ describe('parseConfig', () => {
   test('a setting that does not exist is refused with those that do', () => {
     assert.throws(() => parseConfig({}, { httpport: 1 } as object), /"httpport".*httpPort/);
   });
+});
+
+describe('the configuration file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'clew-config-'));
+  const path = join(directory, 'clew.yaml');
+  after(() => rmSync(directory, { recursive: true }));
+
+  function load(text: string, sources: Partial<Parameters<typeof loadConfig>[0]> = {}) {
+    writeFileSync(path, text);
+    return loadConfig({ env: { CLEW_CONFIG: path }, ...sources });
+  }
+
+  function faultsOf(text: string): readonly string[] {
+    writeFileSync(path, text);
+    const { faults } = resolveConfig({ env: {}, flags: { config: path } });
+    return faults.map(({ message }) => message.replaceAll(path, 'FILE'));
+  }
+
+  test('wins over defaults only, and has the flags as its keys', () => {
+    const text = 'http-port: 1\notlp-http-port: "2"\nlog-level: error\nhost: ::1\n';
+    const config = load(text, { env: { CLEW_CONFIG: path, CLEW_HTTP_PORT: '3' }, flags: { logLevel: 'fatal' } });
+    assert.equal(config.httpPort, 3);
+    assert.equal(config.otlpHttpPort, 2);
+    assert.equal(config.logLevel, 'fatal');
+    assert.equal(config.host, '::1');
+    assert.equal(config.dataDir, '.clew');
+  });
+
+  test('the flag that names it wins over the variable; an empty variable names none', () => {
+    assert.equal(load('http-port: 5', { env: { CLEW_CONFIG: '/no' }, flags: { config: path } }).httpPort, 5);
+    assert.equal(load('http-port: 5', { env: { CLEW_CONFIG: '' } }).httpPort, 16_686);
+  });
+
+  test('may be empty, hold comments only, and keys without values, which are not set', () => {
+    assert.equal(load('').httpPort, 16_686);
+    assert.equal(load('# nothing\n').httpPort, 16_686);
+    assert.equal(load('http-port:\n').httpPort, 16_686);
+  });
+
+  test('all faults are found at once, each with its line', () => {
+    assert.deepEqual(faultsOf('httpPort: 1\n\nlog-level: loud\nhost: [1]\nzebra: 1\n'), [
+      'FILE:1: there is no key "httpPort". Did you mean http-port?',
+      'FILE:5: there is no key "zebra". "clew serve --help" lists them all.',
+      'FILE:4: host is [1], but it must be a host name or an address, without scheme and port.',
+      'FILE:3: log-level is "loud", but it must be one of fatal, error, warn, info, debug, trace, silent.',
+    ]);
+    assert.throws(() => load('a: 1\nb: 2'), { code: 'CLEW_CONFIG_FAULTS', message: /has 2 faults:\n.*:1: .*\n.*:2: / });
+  });
+
+  test('what is no YAML mapping is a fault with its line, and a file that is not there is one too', () => {
+    assert.match(faultsOf('http-port: 1\nhost: "x\n')[0]!, /^The configuration file FILE:\d cannot be used: /);
+    assert.match(faultsOf('http-port: 1\nhttp-port: 2\n')[0]!, /FILE:2 cannot be used: Map keys must be unique\.$/);
+    assert.match(faultsOf('- http-port')[0]!, /FILE cannot be used: it must hold one setting a line/);
+    assert.match(faultsOf(`#${'x'.repeat(2 ** 20)}`)[0]!, /it has 1048577 bytes; the limit is 1048576/);
+    assert.equal(load(`#${'x'.repeat(2 ** 20 - 1)}`).httpPort, 16_686);
+    const bomb = [
+      'a: &a [x, x, x]',
+      'b: &b [*a, *a, *a, *a, *a, *a]',
+      'c: &c [*b, *b, *b, *b, *b, *b]',
+      'd: [*c, *c, *c, *c]',
+    ];
+    assert.match(faultsOf(bomb.join('\n'))[0]!, /Excessive alias count/);
+    assert.throws(() => loadConfig({ env: {}, flags: { config: join(directory, 'none') } }), {
+      code: 'CLEW_CONFIG_FILE_UNUSABLE',
+      message: /none cannot be used: ENOENT/,
+    });
+  });
+});
+
+describe('variables of the environment', () => {
+  test('one that begins with CLEW_ and is none is refused with the nearest', () => {
+    assert.throws(() => parseConfig({ CLEW_HTTPPORT: '1' }), {
+      code: 'CLEW_CONFIG_UNKNOWN',
+      message: 'The variable CLEW_HTTPPORT is set, but nothing reads it. Did you mean CLEW_HTTP_PORT?',
+    });
+    assert.throws(() => parseConfig({ CLEW_PORT: '1' }), { code: 'CLEW_CONFIG_UNKNOWN' });
+    assert.doesNotThrow(() => parseConfig({ CLEWLESS: '1', OTEL_SERVICE_NAME: 'clew' }));
+  });
+
+  test('those that Kubernetes sets for a service named clew are no mistakes', () => {
+    const links = {
+      CLEW_SERVICE_HOST: '10.0.0.7',
+      CLEW_SERVICE_PORT: '4318',
+      CLEW_SERVICE_PORT_OTLP_HTTP: '4318',
+      CLEW_PORT: 'tcp://10.0.0.7:4318',
+      CLEW_PORT_4318_TCP: 'tcp://10.0.0.7:4318',
+      CLEW_PORT_4318_TCP_ADDR: '10.0.0.7',
+    };
+    assert.equal(parseConfig(links).httpPort, 16_686);
+  });
+
+  test('those that the SDK and the command line read are no mistakes', () => {
+    const read = new Set<string>();
+    for (const folder of ['sdk', 'cli']) {
+      const src = join(import.meta.dirname, '../..', folder, 'src');
+      for (const name of readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((each) =>
+        each.endsWith('.ts'),
+      )) {
+        const text = readFileSync(join(src, name), 'utf8');
+        for (const [, variable] of text.matchAll(/['".](CLEW_[A-Z_]+)\b/g)) read.add(variable!);
+      }
+    }
+    assert.ok(read.has('CLEW_SAMPLING_RULES') && read.has('CLEW_URL'), [...read].join());
+    // Codes of errors have the same form.
+    const env = Object.fromEntries(
+      [...read].filter((name) => !/_(NOT_FOUND|INVALID|FULL|BAD_LIMIT)$/.test(name)).map((name) => [name, 'x']),
+    );
+    const { faults } = resolveConfig({ env: { ...env, CLEW_CONFIG: '' } });
+    assert.deepEqual(
+      faults.map(({ message }) => message),
+      [],
+    );
+  });
+});
+
+describe('secrets', () => {
+  test('the password of a URL is in no message, also when the URL is wrong', () => {
+    for (const url of ['tcp://ada:enigma@db:1', 'ada:enigma@db', 'ftp://x/?password=enigma']) {
+      assert.throws(
+        () => parseConfig({ CLEW_CLICKHOUSE_URL: url }),
+        ({ message }: Error) => /\*\*\*/.test(message) && !/enigma/.test(message),
+        url,
+      );
+    }
+  });
+});
+
+test('docs/configuration.md is what the table says: npm run build writes it', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');
+  assert.equal(page, writeSettingsPage(listSettings()));
 });
 
 describe('the table of errors', () => {
