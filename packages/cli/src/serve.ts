@@ -12,6 +12,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<void> {
       `  OTLP/HTTP   ${server.otlpUrl}`,
       `  Zipkin      ${server.zipkinUrl}`,
       `  Jaeger      ${server.jaegerUrl}`,
+      ...(server.healthUrl === undefined ? [] : [`  Health      ${server.healthUrl}`]),
     ];
     process.stdout.write(`Clew is ready\n${addresses.join('\n')}\n`);
     await stopSignal;

@@ -68,13 +68,29 @@ const settings: SettingTable<Config> = {
     variable: 'CLEW_ZIPKIN_PORT',
     flag: '--zipkin-port',
     expected: 'a port from 0 (any free one) to 65535',
+    group: 'Addresses',
+    description: 'port of Zipkin v2; 0 takes a free one',
+    placeholder: 'port',
     schema: port.default(9411),
   },
   jaegerHttpPort: {
     variable: 'CLEW_JAEGER_HTTP_PORT',
     flag: '--jaeger-http-port',
     expected: 'a port from 0 (any free one) to 65535',
+    group: 'Addresses',
+    description: 'port of Thrift of Jaeger over HTTP; 0 takes a free one',
+    placeholder: 'port',
     schema: port.default(14_268),
+  },
+  healthPort: {
+    variable: 'CLEW_HEALTH_PORT',
+    flag: '--health-port',
+    expected: 'a port from 0 (any free one) to 65535',
+    group: 'Addresses',
+    description: 'port of health and readiness alone, for probes',
+    placeholder: 'port',
+    defaultText: '13133; when that is taken, none',
+    schema: port.optional(),
   },
   clickhouseUrl: {
     variable: 'CLEW_CLICKHOUSE_URL',
@@ -129,6 +145,8 @@ export interface Config {
   readonly zipkinPort: number;
   /** Jaeger's Thrift over HTTP; 0 takes a free port. Default 14268. */
   readonly jaegerHttpPort: number;
+  /** Health and readiness; 0 takes a free port. Undefined: 13133, and none when another program has that. */
+  readonly healthPort: number | undefined;
   /** A ClickHouse to use in place of the embedded engine. */
   readonly clickhouseUrl: string | undefined;
   readonly logLevel: LogLevel;
@@ -186,6 +204,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     otlpHttpPort: read('otlpHttpPort'),
     zipkinPort: read('zipkinPort'),
     jaegerHttpPort: read('jaegerHttpPort'),
+    healthPort: read('healthPort'),
     clickhouseUrl: read('clickhouseUrl'),
     logLevel: read('logLevel'),
     maxRequestBytes: read('maxRequestBytes'),

@@ -33,7 +33,8 @@ const errors = {
   CLEW_ADDRESS_UNUSABLE: {
     status: 500,
     retryable: false,
-    message: 'Cannot listen on {host}:{port}: {reason}. Choose another address with {flag} or {variable}.',
+    message:
+      'Cannot listen on {host}:{port}: {reason}. Choose another address with --host or CLEW_HOST, or another port with {flag} or {variable}.',
   },
   CLEW_DATA_DIR_UNUSABLE: {
     status: 500,

@@ -4,19 +4,22 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Config, nameSetting } from './config.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
+import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { OtlpError } from './receive/otlp-error.ts';
 import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
 import { createTextReceiver } from './receive/text-receiver.ts';
 import { zipkinProtocol } from './receive/zipkin-http.ts';
+import { createHealthServer } from './serve/health.ts';
 import { createHttpServer } from './serve/http-server.ts';
-import { explainListenFailure, formatUrl } from './serve/listen.ts';
+import { explainListenFailure, formatUrl, type ListenTarget } from './serve/listen.ts';
+import { Readiness } from './serve/readiness.ts';
 import { findWebRoot } from './serve/web-ui.ts';
 import { GroupCommit } from './spool/group-commit.ts';
 import { runLoader } from './spool/loader.ts';
 import { Spool, SpoolUnavailableError } from './spool/spool.ts';
-import { connectStore, type StoreClient } from './store/client.ts';
+import { checkStore, connectStore, type StoreClient } from './store/client.ts';
 import { insertBlock } from './store/insert.ts';
 import { insertMissingSpans } from './store/insert-missing.ts';
 import { migrate } from './store/migrations.ts';
@@ -36,6 +39,8 @@ interface ReceiverUrls {
 export interface RunningServer extends ReceiverUrls {
   /** Web UI and HTTP API, such as `http://127.0.0.1:16686`. */
   readonly uiUrl: string;
+  /** Health and readiness, such as `http://127.0.0.1:13133`; undefined when nobody chose its port and it is taken. */
+  readonly healthUrl: string | undefined;
   /** Refuses new requests, ends running ones, and stops all that was started. What was acknowledged stays on disk. */
   close(): Promise<void>;
 }
@@ -51,22 +56,64 @@ type Undo = () => Promise<unknown>;
 export async function startServer(config: Config): Promise<RunningServer> {
   const log = createLogger(config.logLevel);
   const undo: Undo[] = [];
+  const readiness = new Readiness();
   const close = async (): Promise<void> => {
+    readiness.enter('stopping');
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
+    const healthUrl = await startHealth(config, readiness, log, undo);
     const engine = await startEmbeddedEngine(config, log, undo);
     const client = connectStore(engine ?? { clickhouseUrl: config.clickhouseUrl! });
     undo.push(() => client.close());
     for (const { name } of await migrate(client)) log.info({ migration: name }, 'Schema migrated');
-    const receivers = await startReceiving(config, client, log, undo);
-    const uiUrl = await startServing(config, client, log, undo);
-    log.info({ uiUrl, ...receivers, store: config.clickhouseUrl === undefined ? 'embedded' : 'remote' }, 'Ready');
-    return { uiUrl, ...receivers, close };
+    const receivers = await startReceiving(config, client, readiness, log, undo);
+    const uiUrl = await startServing(config, client, readiness, log, undo);
+    readiness.enter('running');
+    const store = config.clickhouseUrl === undefined ? 'embedded' : 'remote';
+    log.info({ uiUrl, ...receivers, healthUrl, store }, 'Ready');
+    return { uiUrl, ...receivers, healthUrl, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Where OpenTelemetry's collector has its health check. */
+const usualHealthPort = 13_133;
+
+/** Comes first and goes last, so that it can say that the rest is starting or stopping. */
+async function startHealth(
+  config: Config,
+  readiness: Readiness,
+  log: Logger,
+  undo: Undo[],
+): Promise<string | undefined> {
+  const { host, healthPort: port = usualHealthPort } = config;
+  const server = createHealthServer(readiness);
+  try {
+    await listen(server, { host, port, ...nameSetting('healthPort') });
+  } catch (error) {
+    const isTaken = error instanceof ClewError && error.code === 'CLEW_PORT_TAKEN';
+    if (config.healthPort !== undefined || !isTaken) throw error;
+    log.warn({ port }, 'The port of the health check is taken; it is answered on the port of the UI alone');
+    return undefined;
+  }
+  undo.push(() => closeServer(server));
+  return formatUrl(host, (server.address() as AddressInfo).port);
+}
+
+async function listen(server: Server, target: ListenTarget): Promise<void> {
+  server.listen(target.port, target.host);
+  await once(server, 'listening').catch((error: unknown) => {
+    throw explainListenFailure(error, target);
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  server.close();
+  server.closeIdleConnections();
+  await once(server, 'close');
 }
 
 async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): Promise<Engine | undefined> {
@@ -77,9 +124,20 @@ async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): P
 }
 
 /** receive -> transcode -> spool -> store */
-async function startReceiving(config: Config, client: StoreClient, log: Logger, undo: Undo[]): Promise<ReceiverUrls> {
+async function startReceiving(
+  config: Config,
+  client: StoreClient,
+  readiness: Readiness,
+  log: Logger,
+  undo: Undo[],
+): Promise<ReceiverUrls> {
   const directory = join(resolve(config.dataDir), 'spool');
   const spool = await Spool.open({ directory, maxBytes: config.spoolMaxBytes, log });
+  readiness.add('ingest', 'spool', async () => {
+    const reason = await spool.findObstacle();
+    const details = { bytes: spool.bytes, maxBytes: config.spoolMaxBytes };
+    return reason === null ? { ready: true, ...details } : { ready: false, reason, ...details };
+  });
   const stopping = new AbortController();
   const loader = runLoader(
     {
@@ -115,41 +173,33 @@ async function startReceiving(config: Config, client: StoreClient, log: Logger, 
   };
 
   const receiverOptions = { ingest, maxRequestBytes: config.maxRequestBytes, log };
-  const listen = (receiver: Server, setting: ReceiverPort) => startReceiver(receiver, config, setting, undo);
+  const start = async (receiver: Server, setting: ReceiverPort, name: string): Promise<string> => {
+    const { host, [setting]: port } = config;
+    await listen(receiver, { host, port, ...nameSetting(setting) });
+    readiness.add('ingest', name, () => ({ ready: receiver.listening }));
+    undo.push(() => closeServer(receiver));
+    return formatUrl(host, (receiver.address() as AddressInfo).port);
+  };
   return {
-    otlpUrl: await listen(createOtlpHttpServer(receiverOptions), 'otlpHttpPort'),
-    zipkinUrl: await listen(createTextReceiver(zipkinProtocol, receiverOptions), 'zipkinPort'),
-    jaegerUrl: await listen(createTextReceiver(jaegerThriftProtocol, receiverOptions), 'jaegerHttpPort'),
+    otlpUrl: await start(createOtlpHttpServer(receiverOptions), 'otlpHttpPort', 'otlp-http'),
+    zipkinUrl: await start(createTextReceiver(zipkinProtocol, receiverOptions), 'zipkinPort', 'zipkin'),
+    jaegerUrl: await start(createTextReceiver(jaegerThriftProtocol, receiverOptions), 'jaegerHttpPort', 'jaeger-http'),
   };
 }
 
 type ReceiverPort = 'otlpHttpPort' | 'zipkinPort' | 'jaegerHttpPort';
 
-/** Has a receiver listen on the port of a setting; its end waits for the requests that are being answered. */
-async function startReceiver(receiver: Server, config: Config, setting: ReceiverPort, undo: Undo[]): Promise<string> {
-  const { host, [setting]: port } = config;
-  receiver.listen(port, host);
-  await once(receiver, 'listening').catch((error: unknown) => {
-    throw explainListenFailure(error, { host, port, ...nameSetting(setting) });
-  });
-  undo.push(async () => {
-    receiver.close();
-    receiver.closeIdleConnections();
-    await once(receiver, 'close');
-  });
-  return formatUrl(host, (receiver.address() as AddressInfo).port);
-}
-
 /** query -> serve */
-async function startServing(config: Config, client: StoreClient, log: Logger, undo: Undo[]): Promise<string> {
+async function startServing(
+  config: Config,
+  client: StoreClient,
+  readiness: Readiness,
+  log: Logger,
+  undo: Undo[],
+): Promise<string> {
   const { host, httpPort: port } = config;
-  const app = createHttpServer({
-    client,
-    log,
-    host,
-    webRoot: findWebRoot(),
-    checks: { store: async () => (await client.ping()).success },
-  });
+  readiness.add('queries', 'store', (signal) => checkStore(client, signal));
+  const app = createHttpServer({ client, log, host, webRoot: findWebRoot(), readiness });
   undo.push(() => app.close());
   await app.listen({ host, port }).catch((error: unknown) => {
     throw explainListenFailure(error, { host, port, ...nameSetting('httpPort') });

@@ -8,7 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import type { FastifyInstance } from 'fastify';
 import { createLogger } from '#src/log.js';
 import { createHttpServer } from '#src/serve/http-server.js';
-import { connectStore } from '#src/store/client.js';
+import { Readiness } from '#src/serve/readiness.js';
+import { checkStore, connectStore } from '#src/store/client.js';
 import { migrate } from '#src/store/migrations.js';
 import { type EngineFixture, insertSpans, startEngineFixture, traceIdOf } from './store-fixture.js';
 
@@ -19,8 +20,11 @@ const apps: FastifyInstance[] = [];
 
 async function listen(options: Partial<Parameters<typeof createHttpServer>[0]> = {}): Promise<string> {
   const { client } = fixture;
-  const checks = { store: async () => (await (options.client ?? client).ping()).success };
-  const app = createHttpServer({ client, log: createLogger('silent'), host: '127.0.0.1', webRoot, checks, ...options });
+  const readiness = new Readiness();
+  readiness.enter('running');
+  readiness.add('queries', 'store', (signal) => checkStore(options.client ?? client, signal));
+  const log = createLogger('silent');
+  const app = createHttpServer({ client, log, host: '127.0.0.1', webRoot, readiness, ...options });
   apps.push(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
   return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
@@ -101,7 +105,7 @@ describe('the API', () => {
     assert.equal(post.status, 404);
   });
 
-  test('while the engine is away, says so with 503 and when to come back, and health is not ready', async () => {
+  test('while the engine is away, says so with 503 and when to come back, and queries are not ready', async () => {
     const nowhere = connectStore({ socketPath: join(webRoot, 'no.sock') });
     const away = await listen({ client: nowhere });
     for (const path of ['services', 'search', `traces/${traceIdOf(1)}`]) {
@@ -110,11 +114,14 @@ describe('the API', () => {
       assert.equal(response.headers.get('retry-after'), '2');
       assert.equal(((await response.json()) as { code: string }).code, 'CLEW_ENGINE_UNAVAILABLE');
     }
-    const health = await fetch(`${away}/health`);
-    assert.equal(health.status, 503);
-    assert.deepEqual(await health.json(), { live: true, ready: false, parts: { store: false } });
+    assert.equal((await fetch(`${away}/health`)).status, 200);
+    const ready = await fetch(`${away}/ready`);
+    assert.equal(ready.status, 503);
+    const { queries } = (await ready.json()) as { queries: { parts: { store: { ready: boolean; reason: string } } } };
+    assert.equal(queries.parts.store.ready, false);
+    assert.match(queries.parts.store.reason, /ENOENT/);
     await nowhere.close();
-    assert.deepEqual(await (await fetch(`${url}/health`)).json(), { live: true, ready: true, parts: { store: true } });
+    assert.equal((await fetch(`${url}/ready`)).status, 200);
   });
 });
 

@@ -40,6 +40,7 @@ function describe(name: string, entry: SettingEntry<unknown>): SettingDescriptio
 }
 
 function describeDefault(name: string, entry: SettingEntry<unknown>): string | undefined {
+  if (entry.defaultText !== undefined) return entry.defaultText;
   const { data } = entry.schema.safeParse(undefined);
   if (data === undefined || (Array.isArray(data) && data.length === 0)) return undefined;
   return name.endsWith('Bytes') ? describeBytes(Number(data)) : showValue(entry, data);

@@ -17,6 +17,8 @@ export interface SettingEntry<Value> {
   readonly description?: string;
   /** What stands for the value in help and documentation, such as `port`. Default `value`. */
   readonly placeholder?: string;
+  /** The default as help and documentation say it, where the schema has none or it is more than a value. */
+  readonly defaultText?: string;
   /** What is shown in place of a value that holds a secret: given as it came, before it was checked. */
   readonly mask?: (value: unknown) => string;
   readonly schema: z.ZodType<Value>;

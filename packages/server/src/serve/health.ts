@@ -1,21 +1,73 @@
+import { createServer, type Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-
-/** Answers whether a part of the server works now. */
-export type ReadinessCheck = () => Promise<boolean>;
+import type { Readiness } from './readiness.ts';
 
 /**
- * `GET /health`: 200 when every part works, else 503. That it answers at all shows that the server is alive.
- * `{"live":true,"ready":false,"parts":{"store":false}}`
+ * On the port of the UI and on one of their own:
+ *
+ * ```
+ * /health         200 as long as the process answers
+ * /ready          200 when ingest and queries work, else 503
+ * /ready/ingest   200 when spans are taken: also while the engine is away
+ * /ready/queries  200 when the store answers
+ * ```
  */
-export function serveHealth(app: FastifyInstance, checks: Readonly<Record<string, ReadinessCheck>>): void {
-  app.get('/health', async (_request, reply) => {
-    const parts = Object.fromEntries(
-      await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await check()] as const)),
+const healthPaths = ['/health', '/ready', '/ready/ingest', '/ready/queries'] as const;
+
+type HealthPath = (typeof healthPaths)[number];
+
+interface HealthAnswer {
+  readonly status: 200 | 503;
+  readonly body: object;
+}
+
+async function answerHealth(path: HealthPath, readiness: Readiness): Promise<HealthAnswer> {
+  const { phase, startedAt } = readiness;
+  if (path === '/health') {
+    const uptimeS = Math.floor((Date.now() - startedAt.getTime()) / 1000);
+    return { status: 200, body: { live: true, phase, startedAt: startedAt.toISOString(), uptimeS } };
+  }
+  const report =
+    path === '/ready'
+      ? await readiness.report()
+      : { phase, ...(await readiness.reportOn(path === '/ready/ingest' ? 'ingest' : 'queries')) };
+  return { status: report.ready ? 200 : 503, body: report };
+}
+
+/** Answers the paths above on the port of UI and API. */
+export function serveHealth(app: FastifyInstance, readiness: Readiness): void {
+  for (const path of healthPaths) {
+    app.get(path, async (_request, reply) => {
+      const { status, body } = await answerHealth(path, readiness);
+      return reply.code(status).header('Cache-Control', 'no-store').send(body);
+    });
+  }
+}
+
+/**
+ * The server of a port that answers nothing else, from before the engine starts: for probes, which reach it without a
+ * certificate or a token. `/` is there for those that know OpenTelemetry's collector, and answers as its health_check
+ * extension does. It does not listen yet.
+ */
+export function createHealthServer(readiness: Readiness): Server {
+  return createServer((request, response) => {
+    request.resume();
+    const url = (request.url ?? '').split('?', 1)[0];
+    const path = healthPaths.find((each) => each === url) ?? (url === '/' ? '/ready' : undefined);
+    const send = (status: number, body: object): void => {
+      response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+      response.end(JSON.stringify(body));
+    };
+    if (path === undefined)
+      return send(404, { message: `There is nothing at ${url}. Known: ${healthPaths.join(', ')}.` });
+    // It never rejects: a part that fails is a part that is not ready.
+    void answerHealth(path, readiness).then(({ status, body }) =>
+      send(status, url === '/' ? { ...describeLikeCollector(status === 200, readiness), ...body } : body),
     );
-    const ready = Object.values(parts).every(Boolean);
-    return reply
-      .code(ready ? 200 : 503)
-      .header('Cache-Control', 'no-store')
-      .send({ live: true, ready, parts });
   });
+}
+
+function describeLikeCollector(ready: boolean, { startedAt }: Readiness): object {
+  const uptime = `${((Date.now() - startedAt.getTime()) / 1000).toFixed(3)}s`;
+  return { status: ready ? 'Server available' : 'Server not available', upSince: startedAt.toISOString(), uptime };
 }

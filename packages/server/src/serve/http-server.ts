@@ -4,8 +4,9 @@ import type { Logger } from '../log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { serveApi } from './api.ts';
 import { answerErrors, sendError } from './error-answer.ts';
-import { type ReadinessCheck, serveHealth } from './health.ts';
+import { serveHealth } from './health.ts';
 import { checkHost } from './host-check.ts';
+import type { Readiness } from './readiness.ts';
 import { securityHeaders } from './security-headers.ts';
 import { serveWebUi } from './web-ui.ts';
 
@@ -15,11 +16,11 @@ export interface HttpServerOptions {
   /** The host that it will be bound to; decides which Host headers are accepted. */
   readonly host: string;
   readonly webRoot: string;
-  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  readonly readiness: Readiness;
 }
 
 /** Builds the server of UI and API. It does not listen yet. */
-export function createHttpServer({ client, log, host, webRoot, checks }: HttpServerOptions): FastifyInstance {
+export function createHttpServer({ client, log, host, webRoot, readiness }: HttpServerOptions): FastifyInstance {
   const app = fastify({
     // Connections that wait for a next request do not hold up the end of the server.
     forceCloseConnections: 'idle',
@@ -35,7 +36,7 @@ export function createHttpServer({ client, log, host, webRoot, checks }: HttpSer
     checkHost(request.headers.host, host);
   });
   answerErrors(app, log);
-  serveHealth(app, checks);
+  serveHealth(app, readiness);
   serveApi(app, client);
   serveWebUi(app, webRoot);
   return app;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from '../log.ts';
 import type { TraceBlocks } from '../transcode/trace-transcoder.ts';
 import { decodeSegment, encodeCommit, type Segment } from './segment.ts';
+import { probeWrite } from './write-probe.ts';
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -122,6 +123,18 @@ export class Spool {
       }
       if (segment.bytes >= this.#sealBytes) await this.#seal();
     });
+  }
+
+  /** Why {@link append} would refuse a small commit now, or null: it tries with a file beside the segments. */
+  async findObstacle(): Promise<string | null> {
+    if (this.#closed) return 'the server is stopping';
+    if (this.bytes >= this.#maxBytes) return `the spool is full: it holds ${this.bytes} bytes of ${this.#maxBytes}`;
+    try {
+      await probeWrite(this.#directory);
+      return null;
+    } catch (error) {
+      return `the spool cannot write to ${this.#directory}: ${messageOf(error)}`;
+    }
   }
 
   /** The oldest sealed segment, as soon as there is one; null when the spool was closed. */

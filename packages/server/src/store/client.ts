@@ -30,6 +30,15 @@ export function connectStore(address: StoreAddress): StoreClient {
   });
 }
 
+/** Whether the engine answers, and why not. Never rejects. */
+export async function checkStore(
+  client: StoreClient,
+  signal: AbortSignal,
+): Promise<{ readonly ready: boolean; readonly reason?: string }> {
+  const result = await client.ping({ select: false, abort_signal: signal });
+  return result.success ? { ready: true } : { ready: false, reason: result.error.message };
+}
+
 /** An agent whose every connection goes to one unix socket. */
 class SocketAgent extends Agent {
   constructor(socketPath: string) {
