@@ -1,4 +1,4 @@
-import type { ErrorResponse, SearchResponse } from '@clew/model';
+import type { ErrorResponse, SearchResponse, StatsResponse } from '@clew/model';
 import { CliError } from './cli-error.ts';
 
 /** What the commands ask of a server: Clew's own HTTP API, see `api.ts` of `@clew/model`. */
@@ -7,6 +7,8 @@ export interface ApiClient {
   uiLink(path: string): string;
   /** @param path As {@link searchPath} gives it. */
   search(path: string): Promise<SearchResponse>;
+  /** @param path As `statsPath` of `@clew/model`. */
+  stats(path: string): Promise<StatsResponse>;
   /**
    * The Native blocks of a trace.
    *
@@ -29,6 +31,7 @@ export function connect(serverUrl: string): ApiClient {
   return {
     uiLink: (path) => resolve(path).href,
     search: async (path) => (await (await request(resolve(path), serverUrl)).json()) as SearchResponse,
+    stats: async (path) => (await (await request(resolve(path), serverUrl)).json()) as StatsResponse,
     trace: async (path) => new Uint8Array(await (await request(resolve(path), serverUrl)).arrayBuffer()),
   };
 }

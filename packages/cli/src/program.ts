@@ -21,6 +21,7 @@ export function createProgram(settings: readonly SettingDescription[] = []): Com
   addSearchCommand(program);
   addExportCommand(program);
   addImportCommand(program);
+  addStatsCommand(program);
   addDoctorCommand(program);
   addConfigCommand(program, settings);
   return program;
@@ -152,6 +153,16 @@ Examples:
   $ curl -s 'http://zipkin:9411/api/v2/traces?limit=100' | clew import -`,
     )
     .action(async (files, options) => (await import('./import.ts')).runImport(files, options));
+}
+
+function addStatsCommand(program: Command): void {
+  program
+    .command('stats')
+    .description('Show what the server received, refused and rejected, what waits in its spool and what is stored.')
+    .addOption(serverOption())
+    .option('--json', "print the server's answer as JSON")
+    .addHelpText('after', '\nExample:\n  $ clew stats --server http://clew.example:16686')
+    .action(async (options) => (await import('./stats.ts')).runStats(options));
 }
 
 function addDoctorCommand(program: Command): void {

@@ -290,6 +290,18 @@ describe('clew against a server', () => {
     assert.match(odd.stderr, /^clew: .*long.*\(CLEW_PARAMETER_INVALID\)\n$/);
   });
 
+  it('shows what was received and stored, as text and as JSON', async () => {
+    const json = await run(['stats', '--json', '--server', server.uiUrl]);
+    assert.equal(json.code, 0, json.stderr);
+    const stats = JSON.parse(json.stdout) as { receivers: { spans: number }[]; store: { spans: number } };
+    assert.equal(stats.receivers[0]?.spans, 2);
+    assert.equal(stats.store.spans, 2);
+    const { stdout } = await run(['stats'], { CLEW_URL: server.uiUrl });
+    assert.match(stdout, /^RECEIVER +REQUESTS +SPANS +BYTES +REFUSED\notlp-http +1 +2 +[\d.]+ (B|KiB) +none\n/);
+    assert.match(stdout, /^Stored +2 spans in [\d.]+ KiB on disk, /m);
+    assert.match(stdout, new RegExp(`^Oldest +${new Date(startMs).toISOString()} `, 'm'));
+  });
+
   it('exports what it was sent: every field of a span, its types, resource and scope', async () => {
     const rich = richRequest();
     await send(server.otlpUrl, JSON.stringify(rich));

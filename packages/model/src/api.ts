@@ -5,6 +5,7 @@
  * GET /clew/v1/services                       -> ServicesResponse
  * GET /clew/v1/operations?service=            -> OperationsResponse
  * GET /clew/v1/search?<SearchRequest>         -> SearchResponse
+ * GET /clew/v1/stats                          -> StatsResponse, also while the engine is away
  * GET /clew/v1/traces/<32 hex>                -> Native blocks, see tableFromNative; 404 with ErrorResponse
  * ```
  *
@@ -67,6 +68,51 @@ export interface SearchResponse {
   readonly end: number;
 }
 
+/** What a server took, refused and keeps. Counts begin at its start. */
+export interface StatsResponse {
+  /** When the server was started, ISO 8601. */
+  readonly since: string;
+  readonly receivers: readonly ReceiverStats[];
+  /** Spans that were left out of acknowledged requests, by the field that is at fault. */
+  readonly rejectedSpans: Readonly<Record<string, number>>;
+  readonly spool: SpoolStats;
+  readonly store: StoreStats | { readonly unavailable: string };
+}
+
+export interface ReceiverStats {
+  /** Such as `otlp-http`. */
+  readonly receiver: string;
+  /** Refused ones included. */
+  readonly requests: number;
+  /** Of acknowledged requests, rejected spans included. */
+  readonly spans: number;
+  /** Uncompressed bodies of acknowledged requests. */
+  readonly bytes: number;
+  /** Requests that were answered with an error, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+/** Acknowledged spans on their way into the store. */
+export interface SpoolStats {
+  readonly bytes: number;
+  readonly limitBytes: number;
+  readonly segments: number;
+  /** How long the oldest waits; null when nothing does. */
+  readonly oldestAgeS: number | null;
+  /** Segments that the store refused or that were damaged: their files are kept in the spool's folder. */
+  readonly setAside: number;
+}
+
+export interface StoreStats {
+  readonly spans: number;
+  /** On disk, of all tables. */
+  readonly bytes: number;
+  readonly tables: readonly { readonly table: string; readonly rows: number; readonly bytes: number }[];
+  /** Unix nanoseconds of the earliest and the latest start of a span, as decimal strings; null without spans. */
+  readonly oldestNs: string | null;
+  readonly newestNs: string | null;
+}
+
 export interface ErrorResponse {
   /** A stable name from the table of errors, such as `CLEW_TRACE_NOT_FOUND`. */
   readonly code: string;
@@ -81,6 +127,8 @@ export const servicesPath: string = `${base}/services`;
 export function operationsPath(service: string): string {
   return `${base}/operations?service=${encodeURIComponent(service)}`;
 }
+
+export const statsPath: string = `${base}/stats`;
 
 /** Conditions that are undefined or empty are left out. */
 export function searchPath(request: SearchRequest): string {

@@ -7,6 +7,7 @@ import { type Engine, startEngine } from './engine/engine.ts';
 import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
+import { Metrics } from './metrics.ts';
 import { OtlpError } from './receive/otlp-error.ts';
 import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
 import { createTextReceiver } from './receive/text-receiver.ts';
@@ -48,6 +49,16 @@ export interface RunningServer extends ReceiverUrls {
 /** What must be undone, in the order in which it was done. */
 type Undo = () => Promise<unknown>;
 
+/** What the stages are put together from. */
+interface Parts {
+  readonly config: Config;
+  readonly client: StoreClient;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly undo: Undo[];
+}
+
 /**
  * Starts the whole server: engine and store, spool and its loader, receivers, UI and API. Resolves when all of
  * them answer; when one cannot start, stops the others and throws.
@@ -57,6 +68,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const log = createLogger(config.logLevel);
   const undo: Undo[] = [];
   const readiness = new Readiness();
+  const metrics = new Metrics();
   const close = async (): Promise<void> => {
     readiness.enter('stopping');
     for (const step of undo.splice(0).reverse()) await step();
@@ -64,11 +76,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
   try {
     const healthUrl = await startHealth(config, readiness, log, undo);
     const engine = await startEmbeddedEngine(config, log, undo);
+    if (engine !== undefined) metrics.watchEngine(engine);
     const client = connectStore(engine ?? { clickhouseUrl: config.clickhouseUrl! });
     undo.push(() => client.close());
     for (const { name } of await migrate(client)) log.info({ migration: name }, 'Schema migrated');
-    const receivers = await startReceiving(config, client, readiness, log, undo);
-    const uiUrl = await startServing(config, client, readiness, log, undo);
+    const receivers = await startReceiving({ config, client, readiness, metrics, log, undo });
+    const uiUrl = await startServing({ config, client, readiness, metrics, log, undo });
     readiness.enter('running');
     const store = config.clickhouseUrl === undefined ? 'embedded' : 'remote';
     log.info({ uiUrl, ...receivers, healthUrl, store }, 'Ready');
@@ -124,13 +137,7 @@ async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): P
 }
 
 /** receive -> transcode -> spool -> store */
-async function startReceiving(
-  config: Config,
-  client: StoreClient,
-  readiness: Readiness,
-  log: Logger,
-  undo: Undo[],
-): Promise<ReceiverUrls> {
+async function startReceiving({ config, client, readiness, metrics, log, undo }: Parts): Promise<ReceiverUrls> {
   const directory = join(resolve(config.dataDir), 'spool');
   const spool = await Spool.open({ directory, maxBytes: config.spoolMaxBytes, log });
   readiness.add('ingest', 'spool', async () => {
@@ -138,14 +145,19 @@ async function startReceiving(
     const details = { bytes: spool.bytes, maxBytes: config.spoolMaxBytes };
     return reason === null ? { ready: true, ...details } : { ready: false, reason, ...details };
   });
+  metrics.watchSpool(() => spool);
+  const isRetryable = (error: unknown): boolean => !(error instanceof StoreError) || error.retryable;
   const stopping = new AbortController();
   const loader = runLoader(
     {
       spool,
-      insert: (table, block, token) => insertBlock(client, table, block, token),
+      insert: (table, block, token) =>
+        metrics.observeInsert(table, () => insertBlock(client, table, block, token), isRetryable),
       insertMissing: (spans) => insertMissingSpans(client, spans),
-      isRetryable: (error) => !(error instanceof StoreError) || error.retryable,
+      isRetryable,
       log,
+      onStored: (spans) => metrics.countStored(spans),
+      onSetAside: (reason) => metrics.countSetAside(reason),
     },
     stopping.signal,
   );
@@ -167,12 +179,11 @@ async function startReceiving(
       return await commits.add(request);
     } catch (error) {
       if (error instanceof MalformedRequestError) throw new OtlpError(400, error.message);
-      if (error instanceof SpoolUnavailableError) throw new OtlpError(503, error.message);
+      if (error instanceof SpoolUnavailableError) throw new OtlpError(503, error.message, error.obstacle);
       throw error;
     }
   };
 
-  const receiverOptions = { ingest, maxRequestBytes: config.maxRequestBytes, log };
   const start = async (receiver: Server, setting: ReceiverPort, name: string): Promise<string> => {
     const { host, [setting]: port } = config;
     await listen(receiver, { host, port, ...nameSetting(setting) });
@@ -180,26 +191,28 @@ async function startReceiving(
     undo.push(() => closeServer(receiver));
     return formatUrl(host, (receiver.address() as AddressInfo).port);
   };
+  const optionsOf = (name: string) => ({
+    ingest,
+    maxRequestBytes: config.maxRequestBytes,
+    metrics: metrics.receiver(name),
+    log,
+  });
+  const zipkin = createTextReceiver(zipkinProtocol, optionsOf('zipkin'));
+  const jaeger = createTextReceiver(jaegerThriftProtocol, optionsOf('jaeger-http'));
   return {
-    otlpUrl: await start(createOtlpHttpServer(receiverOptions), 'otlpHttpPort', 'otlp-http'),
-    zipkinUrl: await start(createTextReceiver(zipkinProtocol, receiverOptions), 'zipkinPort', 'zipkin'),
-    jaegerUrl: await start(createTextReceiver(jaegerThriftProtocol, receiverOptions), 'jaegerHttpPort', 'jaeger-http'),
+    otlpUrl: await start(createOtlpHttpServer(optionsOf('otlp-http')), 'otlpHttpPort', 'otlp-http'),
+    zipkinUrl: await start(zipkin, 'zipkinPort', 'zipkin'),
+    jaegerUrl: await start(jaeger, 'jaegerHttpPort', 'jaeger-http'),
   };
 }
 
 type ReceiverPort = 'otlpHttpPort' | 'zipkinPort' | 'jaegerHttpPort';
 
 /** query -> serve */
-async function startServing(
-  config: Config,
-  client: StoreClient,
-  readiness: Readiness,
-  log: Logger,
-  undo: Undo[],
-): Promise<string> {
+async function startServing({ config, client, readiness, metrics, log, undo }: Parts): Promise<string> {
   const { host, httpPort: port } = config;
   readiness.add('queries', 'store', (signal) => checkStore(client, signal));
-  const app = createHttpServer({ client, log, host, webRoot: findWebRoot(), readiness });
+  const app = createHttpServer({ client, log, host, webRoot: findWebRoot(), readiness, metrics });
   undo.push(() => app.close());
   await app.listen({ host, port }).catch((error: unknown) => {
     throw explainListenFailure(error, { host, port, ...nameSetting('httpPort') });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { createLogger } from '#src/log.js';
 import { createHealthServer } from '#src/serve/health.js';
 import { Readiness } from '#src/serve/readiness.js';
 import { Spool } from '#src/spool/spool.js';
+import { findEngine } from './engine-pid.js';
 
 interface Answer {
   readonly status: number;
@@ -31,13 +32,6 @@ async function waitFor(url: string, status: number): Promise<Answer> {
     if (answer.status === status) return answer;
     await sleep(50);
   }
-}
-
-/** The process of the embedded engine: the only child of this one. */
-async function findEngine(): Promise<number> {
-  const children = (await readFile(`/proc/self/task/${process.pid}/children`, 'utf8')).trim().split(' ');
-  assert.equal(children.length, 1);
-  return Number(children[0]);
 }
 
 describe('health and readiness of a running server', () => {

@@ -46,4 +46,13 @@ LEFT ANY JOIN (
 WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16))
   AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
 ORDER BY spans.start, spans.span_id`,
+  tables: `SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes
+FROM system.parts
+WHERE active AND database = currentDatabase()
+GROUP BY table
+ORDER BY table`,
+  times: `SELECT count() AS spans,
+  toString(toUnixTimestamp64Nano(min(start))) AS oldestNs,
+  toString(toUnixTimestamp64Nano(max(start))) AS newestNs
+FROM spans`,
 };

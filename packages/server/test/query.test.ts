@@ -9,6 +9,7 @@ import type { RawParameters } from '#src/query/parameters.js';
 import { buildSummaryStatement, searchTraces } from '#src/query/search.js';
 import { parseSearch } from '#src/query/search-request.js';
 import type { Statement } from '#src/query/statement.js';
+import { buildTablesStatement, buildTimesStatement } from '#src/query/store-stats.js';
 import { buildResourcesStatement, buildTraceStatement, openTrace } from '#src/query/trace.js';
 import { migrate } from '#src/store/migrations.js';
 import { snapshots } from './query-snapshots.js';
@@ -415,6 +416,11 @@ describe('slices of the window', () => {
   });
 });
 
+test('the times of the oldest and the newest span are read from the parts, not from a column', async () => {
+  const plan = await fetchLines(fixture.client, `EXPLAIN ${buildTimesStatement().sql}`);
+  assert.match(plan.join('\n'), /_minmax_count_projection/);
+});
+
 describe('every statement', () => {
   const search = parseSearch(
     { service: 's', operation: 'o', attribute: ['a=1', 'b=true'], minDuration: '1us', maxDuration: '1s' },
@@ -428,6 +434,8 @@ describe('every statement', () => {
     summary: buildSummaryStatement([traceIdOf(1), traceIdOf(2)]),
     resources: buildResourcesStatement(traceIdOf(1)),
     trace: buildTraceStatement(traceIdOf(1), [1n, 18446744073709551615n]),
+    tables: buildTablesStatement(),
+    times: buildTimesStatement(),
   };
   test('looks past the granules that have no span with the value, the service or the name', async () => {
     const indexes = [

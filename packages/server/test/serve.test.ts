@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FastifyInstance } from 'fastify';
 import { createLogger } from '#src/log.js';
+import { Metrics } from '#src/metrics.js';
 import { createHttpServer } from '#src/serve/http-server.js';
 import { Readiness } from '#src/serve/readiness.js';
 import { checkStore, connectStore } from '#src/store/client.js';
@@ -24,7 +25,15 @@ async function listen(options: Partial<Parameters<typeof createHttpServer>[0]> =
   readiness.enter('running');
   readiness.add('queries', 'store', (signal) => checkStore(options.client ?? client, signal));
   const log = createLogger('silent');
-  const app = createHttpServer({ client, log, host: '127.0.0.1', webRoot, readiness, ...options });
+  const app = createHttpServer({
+    client,
+    log,
+    host: '127.0.0.1',
+    webRoot,
+    readiness,
+    metrics: new Metrics(),
+    ...options,
+  });
   apps.push(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
   return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;

@@ -44,7 +44,11 @@ function open(options: { maxBytes?: number; sealBytes?: number; sealAfterMs?: nu
 }
 
 /** Runs a loader until the spool is empty; gives what it inserted. */
-async function drain(spool: Spool, insert?: (table: string, token: string) => Promise<void>) {
+async function drain(
+  spool: Spool,
+  insert?: (table: string, token: string) => Promise<void>,
+  told: (string | number)[] = [],
+) {
   const inserted: { table: string; text: string; token: string }[] = [];
   repeated = [];
   const stop = new AbortController();
@@ -61,6 +65,8 @@ async function drain(spool: Spool, insert?: (table: string, token: string) => Pr
       },
       isRetryable: (error) => !(error as Error).message.startsWith('refused'),
       log,
+      onStored: (spans) => told.push(spans),
+      onSetAside: (reason) => told.push(reason),
     },
     stop.signal,
   );
@@ -183,7 +189,9 @@ describe('the spool', () => {
     const bytes = readFileSync(path);
     bytes[bytes.length - 1]! ^= 1;
     writeFileSync(path, bytes);
-    assert.deepEqual(spansOf(await drain(await open())), ['spans two']);
+    const told: (string | number)[] = [];
+    assert.deepEqual(spansOf(await drain(await open(), undefined, told)), ['spans two']);
+    assert.deepEqual(told, ['damaged', blocks('two').spanCount]);
     assert.deepEqual(readdirSync(directory), [`${first}.refused`]);
     assert.ok(logged.some(({ msg, level }) => level === 50 && msg.startsWith('a spool segment is damaged')));
   });
@@ -209,11 +217,14 @@ describe('the spool', () => {
     await spool.append(blocks('one'));
     await spool.append(blocks('two'));
     let first = '';
-    const inserted = await drain(spool, async (_table, token) => {
+    const told: (string | number)[] = [];
+    const refuseFirst = async (_table: string, token: string): Promise<void> => {
       first ||= token;
       if (token === first) throw new Error('refused');
-    });
+    };
+    const inserted = await drain(spool, refuseFirst, told);
     assert.deepEqual(spansOf(inserted), ['spans two']);
+    assert.deepEqual(told, ['refused', blocks('two').spanCount]);
     assert.equal(readdirSync(directory).filter((name) => name.endsWith('.refused')).length, 1);
   });
 

@@ -102,7 +102,12 @@ describe('the transcoder', () => {
     const transcoder = new TraceTranscoder();
     const request = ProtobufTraceSerializer.serializeRequest(spans);
     assert.ok(request);
-    assert.deepEqual(transcoder.transcode(request), { acceptedSpans: 2, rejectedSpans: 0, rejectionReason: '' });
+    assert.deepEqual(transcoder.transcode(request), {
+      acceptedSpans: 2,
+      rejectedSpans: 0,
+      rejectionReason: '',
+      rejectedBy: {},
+    });
     await store(transcoder);
     const [child, root] = spans;
     const rows = await select(`
@@ -246,22 +251,35 @@ describe('the transcoder', () => {
     assert.deepEqual(await select('SELECT service FROM spans'), [{ service: 'unknown_service' }]);
   });
 
-  for (const [what, span, reason] of [
-    ['a trace id of 15 bytes', { traceId: traceId.slice(2), spanId }, /trace_id must be 16 bytes.*15 bytes, 8efff7/],
-    ['a trace id of zeros', { traceId: '0'.repeat(32), spanId }, /trace_id.*not all zero/],
-    ['no span id', { traceId }, /span_id must be 8 bytes, not all zero; got nothing/],
-    ['a span id of 9 bytes', { traceId, spanId: `${spanId}00` }, /span_id must be 8 bytes/],
-    ['a parent of 4 bytes', { traceId, spanId, parentSpanId: '01020304' }, /parent_span_id must be 8 bytes or empty/],
-    ['a start beyond 2262', { traceId, spanId, startTimeUnixNano: String(2n ** 63n) }, /beyond 2262/],
+  for (const [what, span, reason, field] of [
+    [
+      'a trace id of 15 bytes',
+      { traceId: traceId.slice(2), spanId },
+      /trace_id must be 16 bytes.*15 bytes, 8efff7/,
+      'trace_id',
+    ],
+    ['a trace id of zeros', { traceId: '0'.repeat(32), spanId }, /trace_id.*not all zero/, 'trace_id'],
+    ['no span id', { traceId }, /span_id must be 8 bytes, not all zero; got nothing/, 'span_id'],
+    ['a span id of 9 bytes', { traceId, spanId: `${spanId}00` }, /span_id must be 8 bytes/, 'span_id'],
+    [
+      'a parent of 4 bytes',
+      { traceId, spanId, parentSpanId: '01020304' },
+      /parent_span_id must be 8 bytes or empty/,
+      'parent_span_id',
+    ],
+    ['a start beyond 2262', { traceId, spanId, startTimeUnixNano: String(2n ** 63n) }, /beyond 2262/, 'time'],
   ] as const) {
     it(`rejects a span with ${what}, says why, and keeps the others`, async () => {
       const transcoder = new TraceTranscoder();
+      // What an earlier request was rejected for is not counted again.
+      transcoder.transcode(requestOf({ spanId }));
       const result = transcoder.transcode(
         requestOf({ traceId, spanId, name: 'before' }, { ...span, name: 'bad' }, { traceId, spanId, name: 'after' }),
       );
       assert.equal(result.acceptedSpans, 2);
       assert.equal(result.rejectedSpans, 1);
       assert.match(result.rejectionReason, reason);
+      assert.deepEqual(result.rejectedBy, { [field]: 1 });
       await store(transcoder);
       assert.deepEqual(await select('SELECT name FROM spans ORDER BY name'), [{ name: 'after' }, { name: 'before' }]);
     });

@@ -36,6 +36,8 @@ export interface Engine {
   readonly socketPath: string;
   /** False from the death of the process until its successor answers. */
   readonly isReady: boolean;
+  /** Times that the process died and was started again. */
+  readonly restarts: number;
   /** Of the process that runs now. */
   readonly pid: number | undefined;
   /** Resolves when the engine answers: at once, or after its restart. Rejects when it has been stopped. */
@@ -81,6 +83,7 @@ class SupervisedEngine implements Engine {
   #child: ChildProcess | undefined;
   #ready: Readiness = createReadiness();
   #isReady = false;
+  #restarts = 0;
   #supervision: Promise<void> = Promise.resolve();
 
   constructor(options: EngineProcessOptions, log: Logger) {
@@ -91,6 +94,10 @@ class SupervisedEngine implements Engine {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
   }
 
   get pid(): number | undefined {
@@ -150,6 +157,7 @@ class SupervisedEngine implements Engine {
       await sleep(backoffMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
+      this.#restarts++;
       const failure = await this.#launch();
       if (failure !== undefined) this.#log.error({ reason: failure.reason }, 'The engine did not start');
     }

@@ -15,15 +15,28 @@
 export class OtlpError extends Error {
   override readonly name = 'OtlpError';
   readonly httpStatus: keyof typeof rpcCodes;
+  /** A word of few, by which metrics count refusals. */
+  readonly reason: string;
 
-  constructor(httpStatus: keyof typeof rpcCodes, message: string) {
+  constructor(httpStatus: keyof typeof rpcCodes, message: string, reason: string = usualReasons[httpStatus]) {
     super(message);
     this.httpStatus = httpStatus;
+    this.reason = reason;
   }
 
   get rpcCode(): number {
     return rpcCodes[this.httpStatus];
   }
 }
+
+const usualReasons = {
+  400: 'malformed',
+  404: 'address',
+  405: 'method',
+  413: 'too_large',
+  415: 'unsupported',
+  500: 'internal',
+  503: 'unavailable',
+} as const;
 
 const rpcCodes = { 400: 3, 404: 5, 405: 12, 413: 8, 415: 3, 500: 13, 503: 14 } as const;

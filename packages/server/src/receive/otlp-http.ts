@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from '../log.ts';
+import type { ReceiverMetrics } from '../metrics.ts';
 import { readBody } from './body.ts';
 import { OtlpError } from './otlp-error.ts';
 import { contentTypes, encodeExportResponse, encodeStatus, type OtlpEncoding } from './otlp-response.ts';
@@ -17,6 +18,8 @@ export interface ExportResult {
   readonly acceptedSpans: number;
   readonly rejectedSpans: number;
   readonly rejectionReason: string;
+  /** Rejected spans by the field that is at fault. */
+  readonly rejectedBy: Readonly<Record<string, number>>;
 }
 
 /** Resolves when the accepted spans are durable; rejects with an {@link OtlpError} for what the sender must know. */
@@ -25,6 +28,7 @@ export type Ingest = (request: ExportRequest) => Promise<ExportResult>;
 export interface OtlpHttpOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
+  readonly metrics: ReceiverMetrics;
   readonly log: Logger;
 }
 
@@ -38,17 +42,20 @@ export const retryAfterSeconds = 1;
  * Plain node:http, not fastify: this is the hot path, and it has one address.
  */
 export function createOtlpHttpServer(options: OtlpHttpOptions): Server {
+  const { metrics, log } = options;
   return createServer((request, response) => {
+    const startedMs = performance.now();
     const encoding = encodingOf(request);
     handle(request, encoding, options).then(
-      (result) => {
+      ({ bytes, result }) => {
         const body = encodeExportResponse(encoding ?? 'protobuf', result.rejectedSpans, result.rejectionReason);
         send(response, 200, encoding ?? 'protobuf', body);
+        metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - startedMs) / 1000 });
       },
       (error) => {
-        if (!(error instanceof OtlpError) && !request.destroyed) {
-          options.log.error({ err: error }, 'an export request failed');
-        }
+        const isKnown = error instanceof OtlpError;
+        if (!isKnown && !request.destroyed) log.error({ err: error }, 'an export request failed');
+        metrics.refuse(isKnown ? error.reason : request.destroyed ? 'aborted' : 'internal');
         // What is still coming is read and dropped, so that a sender that is writing gets to read its answer.
         request.resume();
         sendError(response, encoding ?? 'protobuf', error);
@@ -61,7 +68,7 @@ async function handle(
   request: IncomingMessage,
   encoding: OtlpEncoding | null,
   { ingest, maxRequestBytes }: OtlpHttpOptions,
-): Promise<ExportResult> {
+): Promise<{ bytes: number; result: ExportResult }> {
   const path = (request.url ?? '').split('?', 1)[0];
   if (path !== '/v1/traces') {
     throw new OtlpError(404, `There is nothing at ${path}. Traces are received at POST /v1/traces.`);
@@ -71,7 +78,10 @@ async function handle(
     const given = JSON.stringify(request.headers['content-type'] ?? '');
     throw new OtlpError(415, `Content-Type ${given} is not OTLP; send application/x-protobuf or application/json.`);
   }
-  return ingest({ encoding, bytes: await readBody(request, maxRequestBytes) });
+  const body = await readBody(request, maxRequestBytes);
+  // Counted before the body is handed over.
+  const bytes = body.length;
+  return { bytes, result: await ingest({ encoding, bytes: body }) };
 }
 
 /** By the media type alone: parameters, such as a charset, change nothing. */

@@ -1,13 +1,16 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { StoreClient } from '../store/client.ts';
 import { serveApi } from './api.ts';
 import { answerErrors, sendError } from './error-answer.ts';
 import { serveHealth } from './health.ts';
 import { checkHost } from './host-check.ts';
+import { observeQueries, serveMetrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 import { securityHeaders } from './security-headers.ts';
+import { serveStats } from './stats.ts';
 import { serveWebUi } from './web-ui.ts';
 
 export interface HttpServerOptions {
@@ -17,10 +20,18 @@ export interface HttpServerOptions {
   readonly host: string;
   readonly webRoot: string;
   readonly readiness: Readiness;
+  readonly metrics: Metrics;
 }
 
 /** Builds the server of UI and API. It does not listen yet. */
-export function createHttpServer({ client, log, host, webRoot, readiness }: HttpServerOptions): FastifyInstance {
+export function createHttpServer({
+  client,
+  log,
+  host,
+  webRoot,
+  readiness,
+  metrics,
+}: HttpServerOptions): FastifyInstance {
   const app = fastify({
     // Connections that wait for a next request do not hold up the end of the server.
     forceCloseConnections: 'idle',
@@ -35,8 +46,11 @@ export function createHttpServer({ client, log, host, webRoot, readiness }: Http
     reply.headers(securityHeaders);
     checkHost(request.headers.host, host);
   });
+  observeQueries(app, metrics);
   answerErrors(app, log);
   serveHealth(app, readiness);
+  serveMetrics(app, metrics);
+  serveStats(app, client, metrics);
   serveApi(app, client);
   serveWebUi(app, webRoot);
   return app;

@@ -43,6 +43,7 @@ export class GroupCommit {
     if (this.#pendingBytes + request.bytes.length > this.#options.maxPendingBytes) {
       return Promise.reject(
         new SpoolUnavailableError(
+          'too_much_waiting',
           `${this.#pendingBytes} bytes of requests are waiting to be written; the limit is ` +
             `${this.#options.maxPendingBytes}. Send again later.`,
         ),

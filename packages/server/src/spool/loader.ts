@@ -13,6 +13,9 @@ export interface LoaderOptions {
   /** Whether an insert that failed with this error should be tried again. */
   readonly isRetryable: (error: unknown) => boolean;
   readonly log: Logger;
+  /** Told what became of each segment, for the metrics. */
+  readonly onStored: (spans: number) => void;
+  readonly onSetAside: (reason: 'refused' | 'damaged') => void;
 }
 
 const firstRetryMs = 250;
@@ -38,6 +41,7 @@ export async function runLoader(options: LoaderOptions, signal: AbortSignal): Pr
     } catch (error) {
       if (!options.isRetryable(error)) {
         const path = await spool.setAside(segment);
+        options.onSetAside('refused');
         log.error({ err: error, path }, 'the engine refuses a spool segment; its file is set aside');
         continue;
       }
@@ -50,7 +54,7 @@ export async function runLoader(options: LoaderOptions, signal: AbortSignal): Pr
 }
 
 async function load(
-  { spool, insert, insertMissing, log }: LoaderOptions,
+  { spool, insert, insertMissing, log, onStored, onSetAside }: LoaderOptions,
   segment: SealedSegment,
   isRepeated: boolean,
 ): Promise<void> {
@@ -64,10 +68,12 @@ async function load(
     const missing = isRepeated ? await insertMissing(spans) : 0;
     if (missing > 0)
       log.warn({ segment: segment.name, spans: missing }, 'inserted what an interrupted insert had lost');
+    onStored(commits.reduce((sum, { spanCount }) => sum + spanCount, 0));
   }
   if (validBytes === segment.bytes) await spool.remove(segment);
   else {
     const path = await spool.setAside(segment);
+    onSetAside('damaged');
     log.error(
       { path, loadedBytes: validBytes, damagedBytes: segment.bytes - validBytes },
       'a spool segment is damaged; its whole commits were inserted, its file is set aside',

@@ -19,9 +19,18 @@ export interface SpoolOptions {
 
 const segmentFile = /^\d{12}-[0-9a-f]{16}\.(open|sealed)$/;
 
+/** Why spans cannot be taken now, as metrics count it. */
+export type SpoolObstacle = 'spool_full' | 'spool_failed' | 'too_much_waiting' | 'stopping';
+
 /** The spool cannot take more now. Retryable: the sender should come again later. */
 export class SpoolUnavailableError extends Error {
   override readonly name = 'SpoolUnavailableError';
+  readonly obstacle: SpoolObstacle;
+
+  constructor(obstacle: SpoolObstacle, message: string) {
+    super(message);
+    this.obstacle = obstacle;
+  }
 }
 
 /** A segment that is closed and waits to be inserted. */
@@ -32,6 +41,8 @@ export interface SealedSegment {
   readonly bytes: number;
   /** An earlier run may have inserted it, or a part of it: segments are inserted in order, so only its first. */
   readonly mayBeInserted: boolean;
+  /** When its file was begun, Unix milliseconds. */
+  readonly beganMs: number;
 }
 
 /**
@@ -83,9 +94,26 @@ export class Spool {
     const spool = new Spool(options, last === undefined ? 1 : Number.parseInt(last, 10) + 1);
     for (const name of names) {
       if (name.endsWith('.open')) await spool.#recover(name);
-      else spool.#addSealed(name, (await stat(join(options.directory, name))).size, name === names[0]);
+      else {
+        const { size, mtimeMs } = await stat(join(options.directory, name));
+        spool.#addSealed(name, size, mtimeMs, name === names[0]);
+      }
     }
     return spool;
+  }
+
+  /** Files that are not in the engine yet. */
+  get segments(): number {
+    return this.#sealed.length + (this.#open === null ? 0 : 1);
+  }
+
+  /** When the oldest of them was begun, Unix milliseconds; undefined when there is none. */
+  get oldestMs(): number | undefined {
+    return this.#sealed[0]?.beganMs ?? this.#open?.beganMs;
+  }
+
+  get maxBytes(): number {
+    return this.#maxBytes;
   }
 
   /** Bytes on disk that are not in the engine yet. */
@@ -104,6 +132,7 @@ export class Spool {
       const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
       if (this.bytes + length > this.#maxBytes) {
         throw new SpoolUnavailableError(
+          'spool_full',
           `the spool holds ${this.bytes} bytes that the engine has not taken yet; its limit is ${this.#maxBytes} ` +
             '(CLEW_SPOOL_MAX_BYTES). Send again later.',
         );
@@ -119,7 +148,10 @@ export class Spool {
         segment.bytes += length;
       } catch (error) {
         await this.#abandonWrite(segment);
-        throw new SpoolUnavailableError(`the spool could not write to ${this.#directory}: ${messageOf(error)}`);
+        throw new SpoolUnavailableError(
+          'spool_failed',
+          `the spool could not write to ${this.#directory}: ${messageOf(error)}`,
+        );
       }
       if (segment.bytes >= this.#sealBytes) await this.#seal();
     });
@@ -181,7 +213,7 @@ export class Spool {
 
   #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#tail.then(() => {
-      if (this.#closed) throw new SpoolUnavailableError('the server is stopping');
+      if (this.#closed) throw new SpoolUnavailableError('stopping', 'the server is stopping');
       return work();
     });
     this.#tail = result.catch(() => {});
@@ -197,7 +229,7 @@ export class Spool {
         this.#log.error({ err: error }, 'could not seal a spool segment');
       });
     }, this.#sealAfterMs);
-    return { name, handle, bytes: 0 };
+    return { name, handle, bytes: 0, beganMs: Date.now() };
   }
 
   async #seal(): Promise<void> {
@@ -206,11 +238,11 @@ export class Spool {
     if (segment === null) return;
     this.#open = null;
     await segment.handle.close();
-    await this.#finish(segment.name, segment.bytes);
+    await this.#finish(segment.name, segment.bytes, segment.beganMs);
   }
 
   /** Closed segment files get their final name; empty ones are removed. */
-  async #finish(openName: string, bytes: number): Promise<void> {
+  async #finish(openName: string, bytes: number, beganMs: number): Promise<void> {
     const path = join(this.#directory, openName);
     if (bytes === 0) {
       await unlink(path);
@@ -218,12 +250,12 @@ export class Spool {
     }
     const sealedName = openName.replace('.open', '.sealed');
     await rename(path, join(this.#directory, sealedName));
-    this.#addSealed(sealedName, bytes, false);
+    this.#addSealed(sealedName, bytes, beganMs, false);
   }
 
-  #addSealed(fileName: string, bytes: number, mayBeInserted: boolean): void {
+  #addSealed(fileName: string, bytes: number, beganMs: number, mayBeInserted: boolean): void {
     const name = fileName.replace('.sealed', '');
-    this.#sealed.push({ name, path: join(this.#directory, fileName), bytes, mayBeInserted });
+    this.#sealed.push({ name, path: join(this.#directory, fileName), bytes, beganMs, mayBeInserted });
     this.#sealedBytes += bytes;
     this.#wake?.();
   }
@@ -242,6 +274,7 @@ export class Spool {
 
   async #recover(name: string): Promise<void> {
     const path = join(this.#directory, name);
+    const { mtimeMs } = await stat(path);
     const bytes = await readFile(path);
     const { validBytes } = decodeSegment(new Uint8Array(bytes));
     if (validBytes < bytes.length) {
@@ -251,7 +284,7 @@ export class Spool {
         'cut the torn end of a spool segment: a write that a crash interrupted and that was not acknowledged',
       );
     }
-    await this.#finish(name, validBytes);
+    await this.#finish(name, validBytes, mtimeMs);
   }
 }
 
@@ -260,6 +293,7 @@ interface OpenSegment {
   readonly handle: FileHandle;
   /** Bytes of whole, synced commits. */
   bytes: number;
+  readonly beganMs: number;
 }
 
 /** Makes a new file's name as durable as its content. */

@@ -11,6 +11,8 @@ export interface TranscodeResult {
   readonly rejectedSpans: number;
   /** Why the first rejected span was rejected; empty when none was. */
   readonly rejectionReason: string;
+  /** How many were rejected for what: the name of the field that is at fault. */
+  readonly rejectedBy: Readonly<Record<string, number>>;
 }
 
 /** Rows ready for the engine; null when there are none. */
@@ -56,6 +58,7 @@ export class TraceTranscoder {
   #resourceCount = 0;
   #rejectedSpans = 0;
   #rejectionReason = '';
+  #rejectedBy: Record<string, number> = {};
   // Of the ResourceSpans and ScopeSpans that are being read: the same in every row of theirs.
   #resourceHash = new Uint8Array(8);
   #service = 0;
@@ -75,6 +78,7 @@ export class TraceTranscoder {
     const addedResources: string[] = [];
     this.#rejectedSpans = 0;
     this.#rejectionReason = '';
+    this.#rejectedBy = {};
     try {
       const reader = this.#reader;
       reader.reset(request);
@@ -95,6 +99,7 @@ export class TraceTranscoder {
       acceptedSpans: this.#spanCount - spansBefore,
       rejectedSpans: this.#rejectedSpans,
       rejectionReason: this.#rejectionReason,
+      rejectedBy: this.#rejectedBy,
     };
   }
 
@@ -323,20 +328,23 @@ export class TraceTranscoder {
     }
 
     if (!isId(bytes, traceIdStart, traceIdEnd, 16)) {
-      this.#reject(`trace_id must be 16 bytes, not all zero; got ${hex(bytes, traceIdStart, traceIdEnd)}`);
+      this.#reject('trace_id', `trace_id must be 16 bytes, not all zero; got ${hex(bytes, traceIdStart, traceIdEnd)}`);
       return;
     }
     if (!isId(bytes, spanIdStart, spanIdEnd, 8)) {
-      this.#reject(`span_id must be 8 bytes, not all zero; got ${hex(bytes, spanIdStart, spanIdEnd)}`);
+      this.#reject('span_id', `span_id must be 8 bytes, not all zero; got ${hex(bytes, spanIdStart, spanIdEnd)}`);
       return;
     }
     const parentLength = parentEnd - parentStart;
     if (parentLength !== 0 && parentLength !== 8) {
-      this.#reject(`parent_span_id must be 8 bytes or empty; got ${hex(bytes, parentStart, parentEnd)}`);
+      this.#reject(
+        'parent_span_id',
+        `parent_span_id must be 8 bytes or empty; got ${hex(bytes, parentStart, parentEnd)}`,
+      );
       return;
     }
     if (startHigh > 0x7fff_ffff || endHigh > 0x7fff_ffff) {
-      this.#reject('a time beyond 2262-04-11, which nanoseconds in 63 bits cannot hold');
+      this.#reject('time', 'a time beyond 2262-04-11, which nanoseconds in 63 bits cannot hold');
       return;
     }
 
@@ -367,8 +375,9 @@ export class TraceTranscoder {
     this.#spanCount++;
   }
 
-  #reject(reason: string): void {
+  #reject(field: string, reason: string): void {
     this.#rejectedSpans++;
+    this.#rejectedBy[field] = (this.#rejectedBy[field] ?? 0) + 1;
     if (this.#rejectionReason === '') this.#rejectionReason = reason;
   }
 

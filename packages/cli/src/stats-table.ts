@@ -1,0 +1,84 @@
+import type { StatsResponse } from '@clew/model';
+import type { Terminal } from './terminal.ts';
+import { escapeControls } from './text-width.ts';
+
+/**
+ * What `clew stats` prints: a line for each receiver, for what waits and for what is stored.
+ *
+ * @param nowMs For the ages of spans, Unix milliseconds.
+ */
+export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: number): string[] {
+  const { receivers, rejectedSpans, spool, store, since } = stats;
+  const rows = receivers.map(({ receiver, requests, spans, bytes, refused }) => [
+    escapeControls(receiver),
+    formatCount(requests),
+    formatCount(spans),
+    formatBytes(bytes),
+    formatReasons(refused),
+  ]);
+  const lines = renderTable([['RECEIVER', 'REQUESTS', 'SPANS', 'BYTES', 'REFUSED'], ...rows]);
+  lines[0] = colors.dim(lines[0]!);
+  const oldest = spool.oldestAgeS === null ? '' : `, the oldest for ${formatSeconds(spool.oldestAgeS)}`;
+  lines.push(
+    '',
+    `Since      ${since}`,
+    `Rejected   ${formatReasons(rejectedSpans)}`,
+    `In spool   ${formatBytes(spool.bytes)} of ${formatBytes(spool.limitBytes)} in ${spool.segments} files${oldest}`,
+  );
+  if (spool.setAside > 0) {
+    const files = spool.setAside === 1 ? '1 file' : `${spool.setAside} files`;
+    lines.push(colors.red(`Set aside  ${files} that the store did not take; see the log of the server`));
+  }
+  if ('unavailable' in store) {
+    lines.push(colors.red(`Stored     unknown: ${escapeControls(store.unavailable)}`));
+    return lines;
+  }
+  const { spans, bytes, oldestNs, newestNs } = store;
+  const perSpan = spans === 0 ? '' : `, ${formatBytes(bytes / spans)} a span`;
+  lines.push(`Stored     ${formatCount(spans)} spans in ${formatBytes(bytes)} on disk${perSpan}`);
+  if (oldestNs !== null && newestNs !== null) {
+    lines.push(`Oldest     ${formatTime(oldestNs, nowMs)}`, `Newest     ${formatTime(newestNs, nowMs)}`);
+  }
+  return lines;
+}
+
+/** The first and the last column are text, those between them numbers. */
+function renderTable(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 || column === row.length - 1 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function formatReasons(reasons: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(reasons).sort(([, a], [, b]) => b - a);
+  return parts.map(([reason, count]) => `${escapeControls(reason)} ${formatCount(count)}`).join(', ') || 'none';
+}
+
+function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1);
+  const value = bytes / 1024 ** power;
+  return `${Number.isInteger(value) || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
+}
+
+function formatTime(ns: string, nowMs: number): string {
+  const ms = Number(BigInt(ns) / 1_000_000n);
+  const age = ms <= nowMs ? `${formatSeconds((nowMs - ms) / 1000)} ago` : `${formatSeconds((ms - nowMs) / 1000)} ahead`;
+  return `${new Date(ms).toISOString()} (${age})`;
+}
+
+function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+}

@@ -1,0 +1,19 @@
+import { statsPath } from '@clew/model';
+import { connect } from './api-client.ts';
+import { renderStats } from './stats-table.ts';
+import { describeTerminal } from './terminal.ts';
+
+/** The options of `clew stats`, as parsed. */
+export interface StatsOptions {
+  readonly server: string;
+  readonly json?: boolean;
+}
+
+/** Prints what the server took, refused and keeps. */
+export async function runStats({ server, json }: StatsOptions): Promise<void> {
+  const stats = await connect(server).stats(statsPath);
+  const lines = json
+    ? [JSON.stringify(stats, null, 2)]
+    : renderStats(stats, describeTerminal(process.stdout, process.env), Date.now());
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

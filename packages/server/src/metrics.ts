@@ -1,0 +1,227 @@
+import type { SpoolStats, StatsResponse } from '@clew/model';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What a receiver tells, once a request: a few additions, no matter how many spans the request has. */
+export interface ReceiverMetrics {
+  acknowledge(request: AcknowledgedRequest): void;
+  /** @param reason A word of few, such as `too_large`. */
+  refuse(reason: string): void;
+}
+
+export interface AcknowledgedRequest {
+  /** Of the body, uncompressed. */
+  readonly bytes: number;
+  readonly acceptedSpans: number;
+  readonly rejectedSpans: number;
+  /** Rejected spans by reason; empty when there are none. */
+  readonly rejectedBy: Readonly<Record<string, number>>;
+  /** From the head of the request to its answer. */
+  readonly seconds: number;
+}
+
+/** What a spool tells when it is asked. */
+export interface SpoolState {
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly segments: number;
+  /** When the oldest segment was begun, Unix milliseconds; undefined when there is none. */
+  readonly oldestMs: number | undefined;
+}
+
+const latencySeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** The process has one CPU and one event loop, however many servers run in it. */
+let processRegistry: Registry | undefined;
+
+/** The server's own metrics, in Prometheus' text format at `/metrics`; docs/operation.md lists them. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #startedAt = new Date();
+  #readSpool: () => SpoolState = () => emptySpool;
+  readonly #requests = this.#counter('received_requests', 'Export requests, refused ones included.', ['receiver']);
+  readonly #spans = this.#counter('received_spans', 'Spans of acknowledged requests, rejected ones included.', [
+    'receiver',
+  ]);
+  readonly #bytes = this.#counter('received_bytes', 'Uncompressed bodies of acknowledged requests.', ['receiver']);
+  readonly #refused = this.#counter('refused_requests', 'Export requests that were answered with an error.', [
+    'receiver',
+    'reason',
+  ]);
+  readonly #rejected = this.#counter('rejected_spans', 'Spans left out of requests that were acknowledged.', [
+    'reason',
+  ]);
+  readonly #acknowledgement = this.#histogram(
+    'acknowledgement_seconds',
+    'From the head of an export request to its answer, when its spans are on disk.',
+    ['receiver'],
+  );
+  readonly #inserts = this.#counter('inserts', 'Blocks that the store took.', ['table']);
+  readonly #insertSeconds = this.#histogram('insert_seconds', 'How long the store took for a block.', ['table']);
+  readonly #insertFailures = this.#counter('insert_failures', 'Inserts that failed, by whether they are tried again.', [
+    'table',
+    'retried',
+  ]);
+  readonly #storedSpans = this.#counter('stored_spans', 'Spans moved from the spool into the store.', []);
+  readonly #setAside = this.#counter('spool_segments_set_aside', 'Segments that were taken out of the way.', [
+    'reason',
+  ]);
+  readonly #queries = this.#histogram('query_seconds', 'Answers of the HTTP API, by endpoint and outcome.', [
+    'endpoint',
+    'outcome',
+  ]);
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Everything, as the text that Prometheus reads. */
+  async render(): Promise<string> {
+    if (processRegistry === undefined) {
+      processRegistry = new Registry();
+      collectDefaultMetrics({ register: processRegistry });
+    }
+    return `${await this.#registry.metrics()}\n${await processRegistry.metrics()}`;
+  }
+
+  receiver(receiver: string): ReceiverMetrics {
+    const requests = this.#requests.labels(receiver);
+    const spans = this.#spans.labels(receiver);
+    const bytes = this.#bytes.labels(receiver);
+    const acknowledgement = this.#acknowledgement.labels(receiver);
+    for (const counter of [requests, spans, bytes]) counter.inc(0);
+    return {
+      acknowledge: (request) => {
+        requests.inc();
+        spans.inc(request.acceptedSpans + request.rejectedSpans);
+        bytes.inc(request.bytes);
+        acknowledgement.observe(request.seconds);
+        if (request.rejectedSpans === 0) return;
+        for (const [reason, count] of Object.entries(request.rejectedBy)) this.#rejected.inc({ reason }, count);
+      },
+      refuse: (reason) => {
+        requests.inc();
+        this.#refused.inc({ receiver, reason });
+      },
+    };
+  }
+
+  /** Runs an insert and counts how it ended. */
+  async observeInsert(
+    table: string,
+    insert: () => Promise<void>,
+    isRetryable: (error: unknown) => boolean,
+  ): Promise<void> {
+    const startedMs = performance.now();
+    try {
+      await insert();
+    } catch (error) {
+      this.#insertFailures.inc({ table, retried: String(isRetryable(error)) });
+      throw error;
+    }
+    this.#inserts.inc({ table });
+    this.#insertSeconds.observe({ table }, (performance.now() - startedMs) / 1000);
+  }
+
+  countStored(spans: number): void {
+    this.#storedSpans.inc(spans);
+  }
+
+  countSetAside(reason: 'refused' | 'damaged'): void {
+    this.#setAside.inc({ reason });
+  }
+
+  observeQuery(endpoint: string, outcome: string, seconds: number): void {
+    this.#queries.observe({ endpoint, outcome }, seconds);
+  }
+
+  watchSpool(read: () => SpoolState): void {
+    this.#readSpool = read;
+    this.#gauge('spool_bytes', 'Acknowledged spans on disk that are not in the store yet.', () => read().bytes);
+    this.#gauge('spool_limit_bytes', 'What the spool may hold.', () => read().maxBytes);
+    this.#gauge('spool_segments', 'Files of the spool.', () => read().segments);
+    const help = 'How long the oldest spans of the spool wait; 0 when it is empty.';
+    this.#gauge('spool_oldest_age_seconds', help, () => describeAge(read().oldestMs) ?? 0);
+  }
+
+  watchEngine(engine: { readonly isReady: boolean; readonly restarts: number }): void {
+    this.#gauge('engine_ready', '1 while the embedded engine answers.', () => Number(engine.isReady));
+    const counter = this.#counter(
+      'engine_restarts',
+      'Times that the embedded engine died and was started again.',
+      [],
+      () => {
+        counter.reset();
+        counter.inc(engine.restarts);
+      },
+    );
+  }
+
+  /** The same counts as numbers, for `GET /clew/v1/stats`. */
+  async readCounts(): Promise<Omit<StatsResponse, 'store'>> {
+    const [spans, bytes, rejectedSpans, setAside] = await Promise.all([
+      readByLabel(this.#spans, 'receiver'),
+      readByLabel(this.#bytes, 'receiver'),
+      readByLabel(this.#rejected, 'reason'),
+      readByLabel(this.#setAside, 'reason'),
+    ]);
+    const requests = await readByLabel(this.#requests, 'receiver');
+    const refused = (await this.#refused.get()).values;
+    const receivers = Object.keys(requests).map((receiver) => ({
+      receiver,
+      requests: requests[receiver]!,
+      spans: spans[receiver]!,
+      bytes: bytes[receiver]!,
+      refused: Object.fromEntries(
+        refused.filter(({ labels }) => labels.receiver === receiver).map(({ labels, value }) => [labels.reason, value]),
+      ),
+    }));
+    const setAsideCount = Object.values(setAside).reduce((sum, count) => sum + count, 0);
+    return {
+      since: this.#startedAt.toISOString(),
+      receivers,
+      rejectedSpans,
+      spool: this.#describeSpool(setAsideCount),
+    };
+  }
+
+  #describeSpool(setAside: number): SpoolStats {
+    const { bytes, maxBytes, segments, oldestMs } = this.#readSpool();
+    return { bytes, limitBytes: maxBytes, segments, oldestAgeS: describeAge(oldestMs), setAside };
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[], collect?: () => void): Counter {
+    const registers = [this.#registry];
+    return new Counter({ name: `clew_${name}_total`, help, labelNames, registers, ...(collect && { collect }) });
+  }
+
+  #histogram(name: string, help: string, labelNames: readonly string[]): Histogram {
+    return new Histogram({
+      name: `clew_${name}`,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      buckets: latencySeconds,
+    });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name: `clew_${name}`,
+      help,
+      registers: [this.#registry],
+      collect: () => gauge.set(read()),
+    });
+  }
+}
+
+/** Until the spool is open. */
+const emptySpool: SpoolState = { bytes: 0, maxBytes: 0, segments: 0, oldestMs: undefined };
+
+function describeAge(sinceMs: number | undefined): number | null {
+  return sinceMs === undefined ? null : Math.max(0, Date.now() - sinceMs) / 1000;
+}
+
+async function readByLabel(counter: Counter, label: string): Promise<Record<string, number>> {
+  const { values } = await counter.get();
+  return Object.fromEntries(values.map(({ labels, value }) => [String(labels[label]), value]));
+}
