@@ -30,7 +30,9 @@ export function createProgram(settings: readonly SettingDescription[] = []): Com
 function addServeCommand(program: Command, settings: readonly SettingDescription[]): void {
   const command = program
     .command('serve')
-    .description('Run the server: takes spans over OTLP, Zipkin and Jaeger, keeps them, answers queries and shows the UI.');
+    .description(
+      'Run the server: takes spans over OTLP, Zipkin and Jaeger, keeps them, answers queries and shows the UI.',
+    );
   addSettingOptions(command, settings)
     .addHelpText(
       'after',

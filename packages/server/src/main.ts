@@ -6,8 +6,8 @@ import { type Config, nameSetting } from './config.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
-import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { Metrics } from './metrics.ts';
+import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { OtlpError } from './receive/otlp-error.ts';
 import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
 import { createTextReceiver } from './receive/text-receiver.ts';
@@ -197,10 +197,11 @@ async function startReceiving({ config, client, readiness, metrics, log, undo }:
     metrics: metrics.receiver(name),
     log,
   });
+  const otlp = createOtlpHttpServer(optionsOf('otlp-http'));
   const zipkin = createTextReceiver(zipkinProtocol, optionsOf('zipkin'));
   const jaeger = createTextReceiver(jaegerThriftProtocol, optionsOf('jaeger-http'));
   return {
-    otlpUrl: await start(createOtlpHttpServer(optionsOf('otlp-http')), 'otlpHttpPort', 'otlp-http'),
+    otlpUrl: await start(otlp, 'otlpHttpPort', 'otlp-http'),
     zipkinUrl: await start(zipkin, 'zipkinPort', 'zipkin'),
     jaegerUrl: await start(jaeger, 'jaegerHttpPort', 'jaeger-http'),
   };

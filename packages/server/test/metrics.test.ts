@@ -78,7 +78,16 @@ describe('a server without traffic', () => {
       assert.ok(metrics.has(name), name);
     }
     const { receivers, store, spool } = await readStats();
-    assert.deepEqual(receivers, [{ receiver: 'otlp-http', requests: 0, spans: 0, bytes: 0, refused: {} }]);
+    assert.deepEqual(
+      receivers,
+      ['otlp-http', 'zipkin', 'jaeger-http'].map((receiver) => ({
+        receiver,
+        requests: 0,
+        spans: 0,
+        bytes: 0,
+        refused: {},
+      })),
+    );
     assert.deepEqual(spool, { bytes: 0, limitBytes: 2 ** 30, segments: 0, oldestAgeS: null, setAside: 0 });
     assert.ok('spans' in store);
     assert.deepEqual([store.spans, store.oldestNs, store.newestNs], [0, null, null]);
@@ -110,7 +119,9 @@ describe('after traffic', () => {
     });
     for (;;) {
       const { store } = await readStats();
-      if ('spans' in store && store.spans === 2) break;
+      // Rows can be seen a moment before their insert is answered and counted.
+      const counted = (await readMetrics()).get('clew_stored_spans_total');
+      if ('spans' in store && store.spans === 2 && counted === 2) break;
       await sleep(20);
     }
   });
@@ -143,7 +154,7 @@ describe('after traffic', () => {
   test('the answer of the API has the same numbers, and what is stored', async () => {
     const { receivers, rejectedSpans, store, since } = await readStats();
     const refused = { malformed: 1, too_large: 1, unsupported: 1, address: 1, method: 1, aborted: 1 };
-    assert.deepEqual(receivers, [{ receiver: 'otlp-http', requests: 7, spans: 5, bytes: body.length, refused }]);
+    assert.deepEqual(receivers[0], { receiver: 'otlp-http', requests: 7, spans: 5, bytes: body.length, refused });
     assert.deepEqual(rejectedSpans, { trace_id: 2, span_id: 1 });
     assert.ok('spans' in store);
     assert.equal(store.oldestNs, `${startMs - 2000}000000`);

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from '../log.ts';
+import type { ReceiverMetrics } from '../metrics.ts';
 import { readBody } from './body.ts';
 import { OtlpError } from './otlp-error.ts';
-import { type Ingest, retryAfterSeconds } from './otlp-http.ts';
+import { type ExportResult, type Ingest, retryAfterSeconds } from './otlp-http.ts';
 import type { SpanEncoding } from './span-encoding.ts';
 
 /** A protocol that takes spans at one address, and whose answers are a status and text for people. */
@@ -21,6 +22,7 @@ export interface SpanProtocol {
 export interface TextReceiverOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
+  readonly metrics: ReceiverMetrics;
   readonly log: Logger;
 }
 
@@ -30,13 +32,18 @@ export interface TextReceiverOptions {
  * 503 comes with Retry-After.
  */
 export function createTextReceiver(protocol: SpanProtocol, options: TextReceiverOptions): Server {
+  const { metrics, log } = options;
   return createServer((request, response) => {
+    const startedMs = performance.now();
     handle(request, protocol, options).then(
-      () => response.writeHead(202, { 'Content-Length': 0 }).end(),
+      ({ bytes, result }) => {
+        response.writeHead(202, { 'Content-Length': 0 }).end();
+        metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - startedMs) / 1000 });
+      },
       (error) => {
-        if (!(error instanceof OtlpError) && !request.destroyed) {
-          options.log.error({ err: error }, `a ${protocol.name} request failed`);
-        }
+        const isKnown = error instanceof OtlpError;
+        if (!isKnown && !request.destroyed) log.error({ err: error }, `a ${protocol.name} request failed`);
+        metrics.refuse(isKnown ? error.reason : request.destroyed ? 'aborted' : 'internal');
         // What is still coming is read and dropped, so that a sender that is writing gets to read its answer.
         request.resume();
         sendError(response, error);
@@ -45,7 +52,11 @@ export function createTextReceiver(protocol: SpanProtocol, options: TextReceiver
   });
 }
 
-async function handle(request: IncomingMessage, protocol: SpanProtocol, options: TextReceiverOptions): Promise<void> {
+async function handle(
+  request: IncomingMessage,
+  protocol: SpanProtocol,
+  options: TextReceiverOptions,
+): Promise<{ bytes: number; result: ExportResult }> {
   const [path = '', query = ''] = (request.url ?? '').split('?', 2);
   if (path !== protocol.path) throw new OtlpError(404, protocol.explainOtherPath(path));
   if (request.method !== 'POST') throw new OtlpError(405, `${request.method} ${path} is not possible. Use POST.`);
@@ -57,13 +68,19 @@ async function handle(request: IncomingMessage, protocol: SpanProtocol, options:
     const known = Object.keys(protocol.encodings).join(' or ');
     throw new OtlpError(415, `Content-Type ${JSON.stringify(given)} is not ${protocol.name}; send ${known}.`);
   }
-  const bytes = await readBody(request, options.maxRequestBytes);
-  const { acceptedSpans, rejectedSpans, rejectionReason } = await options.ingest({ encoding, bytes });
-  if (rejectedSpans === 0) return;
-  if (acceptedSpans === 0) {
+  const body = await readBody(request, options.maxRequestBytes);
+  // Counted before the body is handed over.
+  const bytes = body.length;
+  const result = await options.ingest({ encoding, bytes: body });
+  const { acceptedSpans, rejectedSpans, rejectionReason } = result;
+  if (rejectedSpans > 0 && acceptedSpans === 0) {
     throw new OtlpError(400, `None of the ${rejectedSpans} spans can be read. The first: ${rejectionReason}.`);
   }
-  options.log.debug({ acceptedSpans, rejectedSpans, rejectionReason }, `spans of a ${protocol.name} request left out`);
+  if (rejectedSpans > 0) {
+    const left = { acceptedSpans, rejectedSpans, rejectionReason };
+    options.log.debug(left, `spans of a ${protocol.name} request left out`);
+  }
+  return { bytes, result };
 }
 
 function sendError(response: ServerResponse, error: unknown): void {

@@ -32,6 +32,7 @@ function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {
     return {
       acceptedSpans: result.acceptedSpans,
       rejectedSpans: result.rejectedSpans + rejectedSpans,
+      rejectedBy: rejectedSpans === 0 ? result.rejectedBy : { ...result.rejectedBy, format: rejectedSpans },
       rejectionReason: rejectionReason || result.rejectionReason,
     };
   } catch (error) {
