@@ -43,7 +43,8 @@ const key = text.filter(
 );
 const tag: fc.Arbitrary<ThriftTag> = fc.oneof(
   fc.record({ key, vStr: text }),
-  fc.record({ key, vDouble: fc.double() }),
+  // Apache's writer drops the sign of a zero.
+  fc.record({ key, vDouble: fc.double().map((value) => (value === 0 ? 0 : value)) }),
   fc.record({ key, vBool: fc.boolean() }),
   fc.record({ key, vLong: int64 }),
   fc.record({ key, vBinary: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)) }),
