@@ -18,12 +18,12 @@ const range = (from: number, to: number, without = ''): string[] =>
   );
 
 const hexDigits = '0123456789abcdef';
-export const hex = (digits: number): fc.Arbitrary<string> => textOf(hexDigits, digits, digits);
+const hex = (digits: number): fc.Arbitrary<string> => textOf(hexDigits, digits, digits);
 /** Not all zero. */
 export const id = (digits: number): fc.Arbitrary<string> => hex(digits).filter((text) => /[^0]/.test(text));
 
 /** Spaces and tabs that a list may have around its members. */
-export const ows: fc.Arbitrary<string> = fc.oneof({ weight: 3, arbitrary: fc.constant('') }, textOf(' \t', 1, 3));
+const ows: fc.Arbitrary<string> = fc.oneof({ weight: 3, arbitrary: fc.constant('') }, textOf(' \t', 1, 3));
 
 /** `traceparent` of W3C Trace Context level 2, with what it says. */
 export const traceparent = fc
