@@ -10,9 +10,17 @@ export interface SinkSpan {
   readonly endNs: bigint;
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly droppedAttributes: number;
-  readonly events: readonly { readonly name: string; readonly attributes: Readonly<Record<string, unknown>> }[];
+  readonly events: readonly {
+    readonly name: string;
+    readonly attributes: Readonly<Record<string, unknown>>;
+    readonly droppedAttributes: number;
+  }[];
   readonly droppedEvents: number;
-  readonly links: readonly { readonly traceId: string; readonly attributes: Readonly<Record<string, unknown>> }[];
+  readonly links: readonly {
+    readonly traceId: string;
+    readonly attributes: Readonly<Record<string, unknown>>;
+    readonly droppedAttributes: number;
+  }[];
   readonly droppedLinks: number;
   readonly status: { readonly code: number; readonly message: string };
   readonly flags: number;
@@ -130,11 +138,16 @@ function readSpan(span: Message, scope: string, resource: Record<string, unknown
     endNs: span.integer(8),
     attributes: readAttributes(span.messages(9)),
     droppedAttributes: Number(span.integer(10)),
-    events: span.messages(11).map((event) => ({ name: event.text(2), attributes: readAttributes(event.messages(3)) })),
+    events: span.messages(11).map((event) => ({
+      name: event.text(2),
+      attributes: readAttributes(event.messages(3)),
+      droppedAttributes: Number(event.integer(4)),
+    })),
     droppedEvents: Number(span.integer(12)),
     links: span.messages(13).map((link) => ({
       traceId: link.bytes(1).toString('hex'),
       attributes: readAttributes(link.messages(4)),
+      droppedAttributes: Number(link.integer(5)),
     })),
     droppedLinks: Number(span.integer(14)),
     status: { code: Number(status.integer(3)), message: status.text(2) },

@@ -18,7 +18,7 @@ function readSpecific(suffix: string): string | undefined {
 
 /** What `OTEL_TRACES_EXPORTER` names, OTLP by default; a name that nobody knows is said and left out. */
 export function exportersFromEnvironment(): ExportProtocol[] {
-  const names = readList('OTEL_TRACES_EXPORTER') ?? ['otlp'];
+  const names = (readList('OTEL_TRACES_EXPORTER') ?? ['otlp']).map((name) => name.toLowerCase());
   if (names.includes('none')) return [];
   const protocols = [...new Set(names)].flatMap((name): ExportProtocol[] => {
     if (name === 'otlp') return [otlpProtocol()];
@@ -32,7 +32,7 @@ export function exportersFromEnvironment(): ExportProtocol[] {
 const otlpProtocols: readonly string[] = ['http/protobuf', 'http/json', 'grpc'] satisfies ExportProtocol[];
 
 function otlpProtocol(): ExportProtocol {
-  const protocol = readSpecific('PROTOCOL');
+  const protocol = readSpecific('PROTOCOL')?.toLowerCase();
   if (protocol === undefined) return 'http/protobuf';
   if (otlpProtocols.includes(protocol)) return protocol as ExportProtocol;
   writeNotice('warn', `OTEL_EXPORTER_OTLP_PROTOCOL=${protocol} is ignored: ${otlpProtocols.join(', ')}`);
@@ -127,7 +127,7 @@ function readHeaders(name: string): Record<string, string> {
 }
 
 function compressionFromEnvironment(): 'gzip' | 'none' {
-  const text = readSpecific('COMPRESSION') ?? 'none';
+  const text = readSpecific('COMPRESSION')?.toLowerCase() ?? 'none';
   if (text === 'gzip' || text === 'none') return text;
   writeNotice('warn', `OTEL_EXPORTER_OTLP_COMPRESSION=${text} is ignored: gzip or none`);
   return 'none';

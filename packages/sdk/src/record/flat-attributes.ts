@@ -57,7 +57,7 @@ export function flattenAttributes(
 function keepValue(value: unknown, maxChars: number, depth: number): AttributeValue {
   switch (typeof value) {
     case 'string':
-      return value.length > maxChars ? value.slice(0, maxChars) : value;
+      return value.length > maxChars ? cut(value, maxChars) : value;
     case 'number':
     case 'boolean':
       return value;
@@ -66,6 +66,13 @@ function keepValue(value: unknown, maxChars: number, depth: number): AttributeVa
     default:
       return undefined;
   }
+}
+
+/** The beginning of a text; half of a character would be none. */
+function cut(text: string, maxChars: number): string {
+  const last = text.charCodeAt(maxChars - 1);
+  const isHalf = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, isHalf ? maxChars - 1 : maxChars);
 }
 
 function keepComposite(value: object, maxChars: number, depth: number): AttributeValue {

@@ -4,6 +4,7 @@ import { type ClockAnchor, nanosAt, readTime, secondsAt } from '../api/clock.ts'
 import { isUsable, SpanIdentity } from '../api/span-identity.ts';
 import { reportFailure } from '../notice.ts';
 import { flattenAttributes, putAttribute } from './flat-attributes.ts';
+import { sayExceeded } from './limit-notice.ts';
 import type { SharedAttributes } from './shared-attributes.ts';
 import type { SpanLimits } from './span-limits.ts';
 
@@ -107,7 +108,9 @@ export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
         this.shared = undefined;
       } else ownCount -= this.shared.count;
     }
-    this.droppedAttributes += putAttribute(this.attributes, key, value, ownCount, attributeValueChars);
+    if (putAttribute(this.attributes, key, value, ownCount, attributeValueChars) === 0) return;
+    this.droppedAttributes++;
+    sayExceeded('attributes', maxCount, this.name);
   }
 
   setAttributes(attributes: Attributes): this {
@@ -219,10 +222,12 @@ export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
     this.events ??= [];
     if (this.events.length >= this.limits.events) {
       this.droppedEvents++;
+      sayExceeded('events', this.limits.events, this.name);
       return;
     }
     const { attributesOfEvent, attributeValueChars } = this.limits;
     const { attributes, dropped } = flattenAttributes(source, attributesOfEvent, attributeValueChars);
+    if (dropped > 0) sayExceeded('attributes of an event', attributesOfEvent, this.name);
     const given = time === undefined ? undefined : readTime(time, this.anchor);
     const nowMs = performance.now();
     const seconds = given?.seconds ?? secondsAt(this.anchor, nowMs);
@@ -236,10 +241,12 @@ export class RecordingSpan extends SpanIdentity implements Span, SpanSource {
     this.links ??= [];
     if (this.links.length >= this.limits.links) {
       this.droppedLinks++;
+      sayExceeded('links', this.limits.links, this.name);
       return;
     }
     const { attributesOfLink, attributeValueChars } = this.limits;
     const { attributes, dropped } = flattenAttributes(link.attributes, attributesOfLink, attributeValueChars);
+    if (dropped > 0) sayExceeded('attributes of a link', attributesOfLink, this.name);
     this.links.push({
       traceId: context.traceId,
       spanId: context.spanId,
