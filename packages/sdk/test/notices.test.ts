@@ -34,7 +34,8 @@ test('what is turned off is missing in that line', async (t) => {
   assert.match((await noticesOf(t, '', all)).notices[0]!, /; nothing is instrumented$/);
 });
 
-const invalid: readonly [variable: string, value: string, notice: RegExp][] = [
+const otlp = { OTEL_TRACES_EXPORTER: 'otlp' };
+const invalid: readonly [variable: string, value: string, notice: RegExp, env?: Record<string, string>][] = [
   ['OTEL_SDK_DISABLED', 'yes', /OTEL_SDK_DISABLED=yes is taken as false: only true is true, in any case/],
   [
     'OTEL_LOG_LEVEL',
@@ -53,21 +54,66 @@ const invalid: readonly [variable: string, value: string, notice: RegExp][] = [
     'a=%E0%A4%A,b=1',
     /OTEL_RESOURCE_ATTRIBUTES is ignored as a whole: "a=%E0%A4%A" is not key=value/,
   ],
+  [
+    'OTEL_TRACES_SAMPLER_ARG',
+    '1.5',
+    /ARG=1\.5 is ignored .* a ratio from 0 to 1/,
+    { OTEL_TRACES_SAMPLER: 'traceidratio' },
+  ],
+  ['OTEL_TRACES_SAMPLER_ARG', 'half', /ARG=half is ignored/, { OTEL_TRACES_SAMPLER: 'parentbased_probability' }],
+  ['OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', '1k', /=1k is ignored and the default used/],
+  ['OTEL_BSP_SCHEDULE_DELAY', '5s', /=5s is ignored and the default used/, otlp],
+  ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', '0', /=0 is ignored .* a number from 1/, otlp],
+  ['OTEL_BSP_MAX_QUEUE_SIZE', '-5', /=-5 is ignored/, otlp],
+  ['OTEL_BSP_EXPORT_TIMEOUT', 'Infinity', /=Infinity is ignored/, otlp],
+  ['OTEL_EXPORTER_OTLP_TIMEOUT', '10s', /=10s is ignored/, otlp],
+  ['OTEL_EXPORTER_OTLP_COMPRESSION', 'brotli', /=brotli is ignored: gzip or none/, otlp],
+  ['OTEL_EXPORTER_OTLP_PROTOCOL', 'thrift', /=thrift is ignored: http\/protobuf, http\/json, grpc/, otlp],
+  ['OTEL_EXPORTER_OTLP_INSECURE', '1', /=1 is taken as false/, { ...otlp, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a' }],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector 4318', /=collector 4318 is ignored: .*URL is needed/, otlp],
+  ['OTEL_EXPORTER_OTLP_CERTIFICATE', '/no/such.pem', /=\/no\/such\.pem is ignored: ENOENT/, otlp],
+  ['OTEL_TRACES_EXPORTER', 'otlp,pigeon', /"pigeon" in OTEL_TRACES_EXPORTER is ignored: otlp, zipkin, console or none/],
+  ['OTEL_NODE_RESOURCE_DETECTORS', 'env,moon', /names moon, which is unknown and ignored: env, host/],
+  ['CLEW_FLUSH_TIMEOUT', 'never', /=never is ignored/, otlp],
+  ['CLEW_MAX_QUEUE_BYTES', '16MB', /=16MB is ignored/, otlp],
+  ['CLEW_REPORT_RUNNING_AFTER', '30 s', /=30 s is ignored/, otlp],
+  ['CLEW_LOG_CORRELATION', 'bunyan', /=bunyan is ignored: "bunyan" is none of pino, winston, console/],
+  ['CLEW_SAMPLING_RULES', '[', /CLEW_SAMPLING_RULES is ignored/],
 ];
-for (const [variable, value, notice] of invalid) {
+for (const [variable, value, notice, env] of invalid) {
   test(`${variable}=${value} is said to be wrong, once, and what is used instead`, async (t) => {
-    const { notices } = await noticesOf(t, '', { [variable]: value });
+    const { notices } = await noticesOf(t, '', { ...env, [variable]: value });
     assert.equal(notices.filter((line) => line.includes(variable)).length, 1);
     assert.match(notices.join('\n'), notice);
   });
-
-  test(`an empty ${variable} is as one that is not set`, async (t) => {
-    assert.equal((await noticesOf(t, '', { [variable]: ' ' })).notices.length, 1);
-  });
 }
+
+test('an empty variable is as one that is not set', async (t) => {
+  const empty = Object.fromEntries(invalid.map(([variable], index) => [variable, index % 2 === 0 ? '' : ' ']));
+  const { notices } = await noticesOf(t, '', empty);
+  assert.equal(notices.length, 1);
+  assert.match(notices[0]!, /http:\/\/localhost:4318\/v1\/traces; sampler ParentBased/);
+});
 
 test('OTEL_SDK_DISABLED=FALSE is a proper false', async (t) => {
   assert.equal((await noticesOf(t, '', { OTEL_SDK_DISABLED: 'FALSE' })).notices.length, 1);
+});
+
+test('names are understood in any case, numbers with spaces around them', async (t) => {
+  const { notices } = await noticesOf(t, '', {
+    OTEL_SERVICE_NAME: 'cart',
+    OTEL_LOG_LEVEL: 'INFO',
+    OTEL_TRACES_EXPORTER: 'OTLP',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'HTTP/JSON',
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'GZIP',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.example:4318',
+    OTEL_TRACES_SAMPLER: 'ParentBased_TraceIdRatio',
+    OTEL_TRACES_SAMPLER_ARG: ' 0.5 ',
+    OTEL_PROPAGATORS: 'TraceContext, B3',
+    OTEL_BSP_SCHEDULE_DELAY: ' 10 ',
+  });
+  assert.equal(notices.length, 1);
+  assert.match(notices[0]!, /cart to http:\/\/collector\.example:4318\/v1\/traces; sampler ParentBased.*0\.5/);
 });
 
 test('OTEL_LOG_LEVEL=warn keeps the start line back and lets warnings through', async (t) => {
