@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { AlwaysOnSampler, ClewTracerProvider, type ExportOptions } from '@clew/sdk';
+import { AlwaysOnSampler, ClewTracerProvider, type ExportOptions, type TlsOptions } from '@clew/sdk';
 import * as grpc from '@grpc/grpc-js';
 import { decodeTraceRequest, type SinkSpan } from './otlp-decoding.js';
 import { runNode, writeApp } from './run-app.js';
+import { makeCertificate } from './tls-certificate.js';
 
 type Answer = { error?: Partial<grpc.ServiceError>; body?: Buffer; delayMs?: number };
 
@@ -205,25 +205,32 @@ test('host:port without a scheme is secure, unless OTEL_EXPORTER_OTLP_INSECURE s
   }
 });
 
-test('gRPC runs over TLS with the given authority, and through a unix socket', async (t) => {
+const { key, cert } = makeCertificate();
+
+async function deliveredOverTls(t: TestContext, asksForCertificate: boolean, tls: TlsOptions): Promise<number> {
+  const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(cert) };
+  const credentials = grpc.ServerCredentials.createSsl(Buffer.from(cert), [pair], asksForCertificate);
+  const collector = await GrpcCollector.start(t, credentials);
+  const provider = providerFor(t, `https://${collector.address}`, { tls, flushTimeoutMs: 300 });
+  provider.getTracer('a').startSpan('s').end();
+  await provider.forceFlush();
+  await provider.shutdown();
+  return collector.spans.length;
+}
+
+test('gRPC runs over TLS with the given authority', async (t) => {
+  assert.equal(await deliveredOverTls(t, false, { ca: cert }), 1);
+  assert.equal(await deliveredOverTls(t, false, {}), 0);
+});
+
+test('gRPC runs over mutual TLS: the collector gets the certificate that it asks for', async (t) => {
+  assert.equal(await deliveredOverTls(t, true, { ca: cert, key, cert }), 1);
+  assert.equal(await deliveredOverTls(t, true, { ca: cert }), 0);
+});
+
+test('gRPC runs through a unix socket', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'clew-grpc-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const key = join(folder, 'key.pem');
-  const cert = join(folder, 'cert.pem');
-  const { status, stderr } = spawnSync(
-    'openssl',
-    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout ${key} -out ${cert}`.split(
-      ' ',
-    ),
-    { encoding: 'utf8' },
-  );
-  assert.equal(status, 0, stderr);
-  const pair = { private_key: await readFile(key), cert_chain: await readFile(cert) };
-  const secure = await GrpcCollector.start(t, grpc.ServerCredentials.createSsl(null, [pair]));
-  const overTls = providerFor(t, `https://${secure.address}`, { tls: { ca: await readFile(cert, 'utf8') } });
-  overTls.getTracer('a').startSpan('s').end();
-  await overTls.forceFlush();
-  assert.equal(secure.spans.length, 1);
   const socketPath = join(folder, 'grpc.sock');
   const local = await GrpcCollector.start(t, undefined, `unix:${socketPath}`);
   const throughSocket = providerFor(t, `unix://${socketPath}`);
