@@ -9,6 +9,8 @@ const shop = `${repositoryRoot}examples/shop/dist/start.js`;
 
 const startTimeoutMs = 60_000;
 
+const freePorts = ['http', 'otlp-http', 'zipkin', 'jaeger-http'].flatMap((name) => [`--${name}-port`, '0']);
+
 /** A process under test, with what it has written so far for messages about its end. */
 export interface TestProcess {
   /** What the pattern found in its output: one string a group. */
@@ -19,21 +21,7 @@ export interface TestProcess {
 
 /** The server by its command, on free ports. `groups` are the addresses of the UI and of OTLP/HTTP. */
 export function startClew(dataDir: string): Promise<TestProcess> {
-  const args = [
-    'serve',
-    '--http-port',
-    '0',
-    '--otlp-http-port',
-    '0',
-    '--zipkin-port',
-    '0',
-    '--jaeger-http-port',
-    '0',
-    '--data-dir',
-    dataDir,
-    '--log-level',
-    'warn',
-  ];
+  const args = ['serve', ...freePorts, '--data-dir', dataDir, '--log-level', 'warn'];
   return startProcess([clew, ...args], {}, /UI and API\s+(\S+)[\s\S]+OTLP\/HTTP\s+(\S+)\n/);
 }
 

@@ -34,23 +34,11 @@ after(() => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
+const freePorts = ['http', 'otlp-http', 'zipkin', 'jaeger-http'].flatMap((name) => [`--${name}-port`, '0']);
+
 /** `clew serve` at the head of a process group of its own, so that all of it can be killed in one blow. */
 async function start(): Promise<Server> {
-  const args = [
-    'serve',
-    '--data-dir',
-    dataDir,
-    '--http-port',
-    '0',
-    '--otlp-http-port',
-    '0',
-    '--zipkin-port',
-    '0',
-    '--jaeger-http-port',
-    '0',
-    '--log-level',
-    'error',
-  ];
+  const args = ['serve', '--data-dir', dataDir, ...freePorts, '--log-level', 'error'];
   const child = spawn(process.execPath, [clew, ...args], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) {
