@@ -22,17 +22,19 @@ const requestTimeoutMs = 30_000;
 
 /**
  * @param serverUrl Address of the UI and API, such as `http://localhost:16686`.
+ * @param token Sent with every request, when there is one.
  * @throws {CliError} When it is no http or https URL.
  */
-export function connect(serverUrl: string): ApiClient {
+export function connect(serverUrl: string, token: string | undefined): ApiClient {
   const base = parseServerUrl(serverUrl);
   // A path under the server's own: a server behind a proxy may live at https://example.org/clew/.
   const resolve = (path: string) => new URL(path.replace(/^\//, ''), base);
+  const request = (path: string): Promise<Response> => send(resolve(path), serverUrl, token);
   return {
     uiLink: (path) => resolve(path).href,
-    search: async (path) => (await (await request(resolve(path), serverUrl)).json()) as SearchResponse,
-    stats: async (path) => (await (await request(resolve(path), serverUrl)).json()) as StatsResponse,
-    trace: async (path) => new Uint8Array(await (await request(resolve(path), serverUrl)).arrayBuffer()),
+    search: async (path) => (await (await request(path)).json()) as SearchResponse,
+    stats: async (path) => (await (await request(path)).json()) as StatsResponse,
+    trace: async (path) => new Uint8Array(await (await request(path)).arrayBuffer()),
   };
 }
 
@@ -46,10 +48,11 @@ function parseServerUrl(serverUrl: string): URL {
 }
 
 /** @throws {CliError} When no server answers, or it answers with an error. */
-async function request(url: URL, serverUrl: string): Promise<Response> {
+async function send(url: URL, serverUrl: string, token: string | undefined): Promise<Response> {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let response: Response;
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(requestTimeoutMs) });
+    response = await fetch(url, { headers, signal: AbortSignal.timeout(requestTimeoutMs) });
   } catch (error) {
     if (error instanceof Error && error.name === 'TimeoutError') {
       throw new CliError(

@@ -81,6 +81,7 @@ function addTraceCommand(program: Command): void {
     .description('Show one trace as a waterfall: its tree, and where its time went.')
     .argument('<id>', 'trace id, 32 hex digits', parseTraceId)
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--limit <spans>', 'spans to show at most; 0 shows all', parseCount, 500)
     .option('--json', 'print the trace as JSON, with every attribute')
     .addHelpText('after', '\nExample:\n  $ clew trace 5b8aa5a2d2c872e8321cf37308d69df2')
@@ -94,6 +95,7 @@ function addSearchCommand(program: Command): void {
   addSearchConditions(command)
     .option('--limit <traces>', 'traces to list at most (default: 20)', parseCount)
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--json', "print the server's answer as JSON")
     .addHelpText(
       'after',
@@ -162,6 +164,7 @@ function addStatsCommand(program: Command): void {
     .command('stats')
     .description('Show what the server received, refused and rejected, what waits in its spool and what is stored.')
     .addOption(serverOption())
+    .addOption(tokenOption())
     .option('--json', "print the server's answer as JSON")
     .addHelpText('after', '\nExample:\n  $ clew stats --server http://clew.example:16686')
     .action(async (options) => (await import('./stats.ts')).runStats(options));
@@ -197,6 +200,12 @@ function readVersion(): string {
 
 function serverOption(): Option {
   return new Option('--server <url>', 'address of the Clew server').env('CLEW_URL').default('http://localhost:16686');
+}
+
+function tokenOption(): Option {
+  return new Option('--token <token>', 'bearer token of a server that asks for one; prefer the variable').env(
+    'CLEW_TOKEN',
+  );
 }
 
 function parseTraceId(text: string): string {

@@ -7,6 +7,7 @@ import { describeTerminal } from './terminal.ts';
 /** The options of `clew search`, as parsed. */
 export interface SearchOptions {
   readonly server: string;
+  readonly token?: string;
   readonly service?: string;
   readonly operation?: string;
   readonly attribute?: readonly string[];
@@ -23,9 +24,9 @@ export interface SearchOptions {
 
 /** Prints the traces that match, the newest first, and the address of the same search in the UI. */
 export async function runSearch(options: SearchOptions): Promise<void> {
-  const { server, since, json, ...conditions } = options;
+  const { server, token, since, json, ...conditions } = options;
   const request: SearchRequest = since === undefined ? conditions : { ...conditions, start: Date.now() - since };
-  const client = connect(server);
+  const client = connect(server, token);
   const response = await client.search(searchPath(request));
   if (json) {
     process.stdout.write(`${JSON.stringify(response, null, 2)}\n`);

@@ -6,12 +6,13 @@ import { describeTerminal } from './terminal.ts';
 /** The options of `clew stats`, as parsed. */
 export interface StatsOptions {
   readonly server: string;
+  readonly token?: string;
   readonly json?: boolean;
 }
 
 /** Prints what the server took, refused and keeps. */
-export async function runStats({ server, json }: StatsOptions): Promise<void> {
-  const stats = await connect(server).stats(statsPath);
+export async function runStats({ server, token, json }: StatsOptions): Promise<void> {
+  const stats = await connect(server, token).stats(statsPath);
   const lines = json
     ? [JSON.stringify(stats, null, 2)]
     : renderStats(stats, describeTerminal(process.stdout, process.env), Date.now());

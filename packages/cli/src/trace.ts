@@ -7,6 +7,7 @@ import { renderWaterfall } from './waterfall.ts';
 /** The options of `clew trace`, as parsed. */
 export interface TraceOptions {
   readonly server: string;
+  readonly token?: string;
   /** Spans to print; 0 is all. */
   readonly limit: number;
   readonly json?: boolean;
@@ -14,7 +15,7 @@ export interface TraceOptions {
 
 /** Prints one trace and the address of its page in the UI. */
 export async function runTrace(traceId: string, options: TraceOptions): Promise<void> {
-  const client = connect(options.server);
+  const client = connect(options.server, options.token);
   const table = tableFromNative(await client.trace(tracePath(traceId)));
   if (options.json) {
     process.stdout.write(`${JSON.stringify(describeTrace(table), null, 2)}\n`);

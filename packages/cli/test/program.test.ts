@@ -30,7 +30,7 @@ describe('clew serve', () => {
     assert.ok(checked.length >= 7);
     for (const option of checked) {
       assert.throws(
-        () => parseConfig({}, { [option.attributeName()]: '\n' }),
+        () => parseConfig({}, { [option.attributeName()]: '\n!' }),
         (error: Error) => error.message.startsWith(`${option.long} is `),
         option.flags,
       );

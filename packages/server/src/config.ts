@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { maxTokens, tokenPattern } from './access-tokens.ts';
 import { readConfigFile } from './config/config-file.ts';
 import { describeSettings, type SettingDescription } from './config/describe.ts';
 import type { Environment } from './config/environment.ts';
-import { maskUrl } from './config/mask.ts';
+import { maskUrl, maskWhole } from './config/mask.ts';
 import { type Resolution, resolveSettings, type SettingSources } from './config/resolve.ts';
 import type { SettingTable } from './config/setting.ts';
 import { ClewError } from './errors.ts';
@@ -19,6 +20,19 @@ const integer = (min: number, max: number): z.ZodType<number> =>
     .refine((value) => Number.isSafeInteger(value) && value >= min && value <= max);
 
 const port = integer(0, 65_535);
+
+/** A list in a file, or tokens with commas between them. */
+const tokens = z
+  .union([
+    z.array(z.string()),
+    z.string().transform((text) =>
+      text
+        .split(',')
+        .map((token) => token.trim())
+        .filter((token) => token !== ''),
+    ),
+  ])
+  .pipe(z.array(z.string().regex(tokenPattern)).max(maxTokens));
 
 /**
  * One row a setting: the variable and the flag that set it, what it must be (as messages and documentation say it), and
@@ -102,6 +116,71 @@ const settings: SettingTable<Config> = {
     mask: maskUrl,
     schema: z.url({ protocol: /^https?$/ }).optional(),
   },
+  ingestTokens: {
+    variable: 'CLEW_INGEST_TOKENS',
+    flag: '--ingest-tokens',
+    expected: 'tokens of 16 to 512 letters, digits and -._~+/, at most 100, with commas between them',
+    group: 'Access',
+    description: 'bearer tokens for sending spans; others on the machine can read a flag, so prefer the file',
+    placeholder: 'tokens',
+    mask: maskWhole,
+    schema: tokens.default([]),
+  },
+  ingestTokensFile: {
+    variable: 'CLEW_INGEST_TOKENS_FILE',
+    flag: '--ingest-tokens-file',
+    expected: 'a path',
+    group: 'Access',
+    description: 'file with bearer tokens for sending spans, one a line',
+    placeholder: 'path',
+    schema: z.string().min(1).optional(),
+  },
+  queryTokens: {
+    variable: 'CLEW_QUERY_TOKENS',
+    flag: '--query-tokens',
+    expected: 'tokens of 16 to 512 letters, digits and -._~+/, at most 100, with commas between them',
+    group: 'Access',
+    description: 'bearer tokens for queries and the UI; others on the machine can read a flag, so prefer the file',
+    placeholder: 'tokens',
+    mask: maskWhole,
+    schema: tokens.default([]),
+  },
+  queryTokensFile: {
+    variable: 'CLEW_QUERY_TOKENS_FILE',
+    flag: '--query-tokens-file',
+    expected: 'a path',
+    group: 'Access',
+    description: 'file with bearer tokens for queries and the UI, one a line',
+    placeholder: 'path',
+    schema: z.string().min(1).optional(),
+  },
+  tlsCert: {
+    variable: 'CLEW_TLS_CERT',
+    flag: '--tls-cert',
+    expected: 'a path',
+    group: 'Access',
+    description: 'certificate of the server and its chain, PEM: all ports but that of health speak HTTPS',
+    placeholder: 'path',
+    schema: z.string().min(1).optional(),
+  },
+  tlsKey: {
+    variable: 'CLEW_TLS_KEY',
+    flag: '--tls-key',
+    expected: 'a path',
+    group: 'Access',
+    description: 'private key of the certificate, PEM',
+    placeholder: 'path',
+    schema: z.string().min(1).optional(),
+  },
+  tlsClientCa: {
+    variable: 'CLEW_TLS_CLIENT_CA',
+    flag: '--tls-client-ca',
+    expected: 'a path',
+    group: 'Access',
+    description: 'authorities whose certificates clients must have, PEM (mutual TLS)',
+    placeholder: 'path',
+    schema: z.string().min(1).optional(),
+  },
   logLevel: {
     variable: 'CLEW_LOG_LEVEL',
     flag: '--log-level',
@@ -149,6 +228,16 @@ export interface Config {
   readonly healthPort: number | undefined;
   /** A ClickHouse to use in place of the embedded engine. */
   readonly clickhouseUrl: string | undefined;
+  /** Those who send spans must have one of these, or one of the file; without any, everyone may. */
+  readonly ingestTokens: readonly string[];
+  readonly ingestTokensFile: string | undefined;
+  /** The same for queries and the UI. */
+  readonly queryTokens: readonly string[];
+  readonly queryTokensFile: string | undefined;
+  /** PEM files. With certificate and key, ports speak HTTPS; with authorities, clients need a certificate of theirs. */
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly tlsClientCa: string | undefined;
   readonly logLevel: LogLevel;
   /** The largest request body, before and after decompression. Default 64 MiB. */
   readonly maxRequestBytes: number;
@@ -191,7 +280,24 @@ export function parseConfig(env: Environment, overrides: { readonly [Name in Set
 }
 
 function resolve(sources: SettingSources): Resolution<Config> {
-  return resolveSettings(settings, sources, [configFileVariable]);
+  const resolution = resolveSettings(settings, sources, [configFileVariable]);
+  return { ...resolution, faults: [...resolution.faults, ...findMissing(resolution.settings)] };
+}
+
+/** Settings that work only with another one. */
+function findMissing(resolved: Resolution<Config>['settings']): readonly ClewError[] {
+  const needs: readonly (readonly [set: SettingName, needed: SettingName])[] = [
+    ['tlsCert', 'tlsKey'],
+    ['tlsKey', 'tlsCert'],
+    ['tlsClientCa', 'tlsCert'],
+  ];
+  return needs
+    .filter(([set, needed]) => resolved[set]?.value !== undefined && resolved[needed]?.value === undefined)
+    .map(([set, needed]) => {
+      const { variable, expected } = settings[needed];
+      const name = `${variable}, which ${settings[set].variable} needs,`;
+      return new ClewError('CLEW_CONFIG_INVALID', { name, value: 'not set', expected });
+    });
 }
 
 function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
@@ -206,6 +312,13 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     jaegerHttpPort: read('jaegerHttpPort'),
     healthPort: read('healthPort'),
     clickhouseUrl: read('clickhouseUrl'),
+    ingestTokens: read('ingestTokens'),
+    ingestTokensFile: read('ingestTokensFile'),
+    queryTokens: read('queryTokens'),
+    queryTokensFile: read('queryTokensFile'),
+    tlsCert: read('tlsCert'),
+    tlsKey: read('tlsKey'),
+    tlsClientCa: read('tlsClientCa'),
     logLevel: read('logLevel'),
     maxRequestBytes: read('maxRequestBytes'),
     spoolMaxBytes: read('spoolMaxBytes'),

@@ -105,6 +105,22 @@ const errors = {
     retryable: false,
     message: 'There is nothing at {method} {path}. The API is under /clew/v1/.',
   },
+  CLEW_UNAUTHENTICATED: {
+    status: 401,
+    retryable: false,
+    message:
+      '{what}. Send "Authorization: Bearer TOKEN" with a token of CLEW_QUERY_TOKENS or CLEW_QUERY_TOKENS_FILE; the command clew takes it from --token or CLEW_TOKEN.',
+  },
+  CLEW_TOKEN_FILE_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message: 'The file {path} of {variable} cannot be used: {reason}.',
+  },
+  CLEW_TLS_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message: 'The files for TLS, {files}, cannot be used: {reason}.',
+  },
   CLEW_HOST_REFUSED: {
     status: 403,
     retryable: false,

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import { type AuthorizationCheck, collectTokens, createAuthorizationCheck } from './access-tokens.ts';
 import { type Config, nameSetting } from './config.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { ClewError } from './errors.ts';
@@ -13,6 +15,7 @@ import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './r
 import { createTextReceiver } from './receive/text-receiver.ts';
 import { zipkinProtocol } from './receive/zipkin-http.ts';
 import { createHealthServer } from './serve/health.ts';
+import { isLoopback } from './serve/host-check.ts';
 import { createHttpServer } from './serve/http-server.ts';
 import { explainListenFailure, formatUrl, type ListenTarget } from './serve/listen.ts';
 import { Readiness } from './serve/readiness.ts';
@@ -25,6 +28,7 @@ import { insertBlock } from './store/insert.ts';
 import { insertMissingSpans } from './store/insert-missing.ts';
 import { migrate } from './store/migrations.ts';
 import { StoreError } from './store/store-error.ts';
+import { readTls, type TlsOptions } from './tls.ts';
 import { MalformedRequestError, TranscoderThread } from './transcode/transcoder-thread.ts';
 
 /** Where spans are received. */
@@ -55,6 +59,7 @@ interface Parts {
   readonly client: StoreClient;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  readonly access: Access;
   readonly log: Logger;
   readonly undo: Undo[];
 }
@@ -74,14 +79,15 @@ export async function startServer(config: Config): Promise<RunningServer> {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
+    const access = readAccess(config, log);
     const healthUrl = await startHealth(config, readiness, log, undo);
     const engine = await startEmbeddedEngine(config, log, undo);
     if (engine !== undefined) metrics.watchEngine(engine);
     const client = connectStore(engine ?? { clickhouseUrl: config.clickhouseUrl! });
     undo.push(() => client.close());
     for (const { name } of await migrate(client)) log.info({ migration: name }, 'Schema migrated');
-    const receivers = await startReceiving({ config, client, readiness, metrics, log, undo });
-    const uiUrl = await startServing({ config, client, readiness, metrics, log, undo });
+    const receivers = await startReceiving({ config, client, readiness, metrics, access, log, undo });
+    const uiUrl = await startServing({ config, client, readiness, metrics, access, log, undo });
     readiness.enter('running');
     const store = config.clickhouseUrl === undefined ? 'embedded' : 'remote';
     log.info({ uiUrl, ...receivers, healthUrl, store }, 'Ready');
@@ -90,6 +96,34 @@ export async function startServer(config: Config): Promise<RunningServer> {
     await close();
     throw error;
   }
+}
+
+/** Who may come, and how. */
+interface Access {
+  readonly mayIngest: AuthorizationCheck | undefined;
+  readonly mayQuery: AuthorizationCheck | undefined;
+  readonly tls: TlsOptions | undefined;
+}
+
+/** Warns where strangers could come: bound to an outside address, without tokens. */
+function readAccess(config: Config, log: Logger): Access {
+  const { host, ingestTokens, ingestTokensFile, queryTokens, queryTokensFile } = config;
+  const mayIngest = createAuthorizationCheck(collectTokens(ingestTokens, ingestTokensFile, 'CLEW_INGEST_TOKENS_FILE'));
+  const mayQuery = createAuthorizationCheck(collectTokens(queryTokens, queryTokensFile, 'CLEW_QUERY_TOKENS_FILE'));
+  if (!isLoopback(host) && (mayIngest === undefined || mayQuery === undefined)) {
+    const open = [
+      ...(mayIngest === undefined ? [{ can: 'send spans', variable: 'CLEW_INGEST_TOKENS' }] : []),
+      ...(mayQuery === undefined ? [{ can: 'read all traces', variable: 'CLEW_QUERY_TOKENS' }] : []),
+    ];
+    const can = open.map((each) => each.can).join(' and ');
+    const variables = open.map((each) => each.variable).join(' and ');
+    log.warn(
+      { host },
+      `Everyone who reaches this address can ${can}: set ${variables}, or bind to 127.0.0.1 with CLEW_HOST`,
+    );
+  }
+  const tls = readTls({ cert: config.tlsCert, key: config.tlsKey, clientCa: config.tlsClientCa });
+  return { mayIngest, mayQuery, tls };
 }
 
 /** Where OpenTelemetry's collector has its health check. */
@@ -116,14 +150,14 @@ async function startHealth(
   return formatUrl(host, (server.address() as AddressInfo).port);
 }
 
-async function listen(server: Server, target: ListenTarget): Promise<void> {
+async function listen(server: Server | SecureServer, target: ListenTarget): Promise<void> {
   server.listen(target.port, target.host);
   await once(server, 'listening').catch((error: unknown) => {
     throw explainListenFailure(error, target);
   });
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server | SecureServer): Promise<void> {
   server.close();
   server.closeIdleConnections();
   await once(server, 'close');
@@ -137,7 +171,7 @@ async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): P
 }
 
 /** receive -> transcode -> spool -> store */
-async function startReceiving({ config, client, readiness, metrics, log, undo }: Parts): Promise<ReceiverUrls> {
+async function startReceiving({ config, client, readiness, metrics, access, log, undo }: Parts): Promise<ReceiverUrls> {
   const directory = join(resolve(config.dataDir), 'spool');
   const spool = await Spool.open({ directory, maxBytes: config.spoolMaxBytes, log });
   readiness.add('ingest', 'spool', async () => {
@@ -184,17 +218,19 @@ async function startReceiving({ config, client, readiness, metrics, log, undo }:
     }
   };
 
-  const start = async (receiver: Server, setting: ReceiverPort, name: string): Promise<string> => {
+  const start = async (receiver: Server | SecureServer, setting: ReceiverPort, name: string): Promise<string> => {
     const { host, [setting]: port } = config;
     await listen(receiver, { host, port, ...nameSetting(setting) });
     readiness.add('ingest', name, () => ({ ready: receiver.listening }));
     undo.push(() => closeServer(receiver));
-    return formatUrl(host, (receiver.address() as AddressInfo).port);
+    return formatUrl(host, (receiver.address() as AddressInfo).port, access.tls);
   };
   const optionsOf = (name: string) => ({
     ingest,
     maxRequestBytes: config.maxRequestBytes,
     metrics: metrics.receiver(name),
+    isAuthorized: access.mayIngest,
+    tls: access.tls,
     log,
   });
   const otlp = createOtlpHttpServer(optionsOf('otlp-http'));
@@ -210,13 +246,22 @@ async function startReceiving({ config, client, readiness, metrics, log, undo }:
 type ReceiverPort = 'otlpHttpPort' | 'zipkinPort' | 'jaegerHttpPort';
 
 /** query -> serve */
-async function startServing({ config, client, readiness, metrics, log, undo }: Parts): Promise<string> {
+async function startServing({ config, client, readiness, metrics, access, log, undo }: Parts): Promise<string> {
   const { host, httpPort: port } = config;
   readiness.add('queries', 'store', (signal) => checkStore(client, signal));
-  const app = createHttpServer({ client, log, host, webRoot: findWebRoot(), readiness, metrics });
+  const app = createHttpServer({
+    client,
+    log,
+    host,
+    webRoot: findWebRoot(),
+    readiness,
+    metrics,
+    isAuthorized: access.mayQuery,
+    tls: access.tls,
+  });
   undo.push(() => app.close());
   await app.listen({ host, port }).catch((error: unknown) => {
     throw explainListenFailure(error, { host, port, ...nameSetting('httpPort') });
   });
-  return formatUrl(host, (app.server.address() as AddressInfo).port);
+  return formatUrl(host, (app.server.address() as AddressInfo).port, access.tls);
 }

@@ -18,6 +18,13 @@ describe('parseConfig', () => {
       jaegerHttpPort: 14_268,
       healthPort: undefined,
       clickhouseUrl: undefined,
+      ingestTokens: [],
+      ingestTokensFile: undefined,
+      queryTokens: [],
+      queryTokensFile: undefined,
+      tlsCert: undefined,
+      tlsKey: undefined,
+      tlsClientCa: undefined,
       logLevel: 'info',
       maxRequestBytes: 67_108_864,
       spoolMaxBytes: 1_073_741_824,
@@ -184,7 +191,59 @@ describe('variables of the environment', () => {
   });
 });
 
+describe('tokens', () => {
+  const token = (length: number): string => 'x'.repeat(length);
+
+  test('are a list with commas, or a list of the file, of 16 to 512 letters, digits and signs', () => {
+    assert.deepEqual(parseConfig({ CLEW_INGEST_TOKENS: `${token(16)}, ${token(512)},` }).ingestTokens, [
+      token(16),
+      token(512),
+    ]);
+    assert.deepEqual(parseConfig({}, { queryTokens: ['aA0-._~+/aaaaaaa=='] }).queryTokens, ['aA0-._~+/aaaaaaa==']);
+    for (const bad of [token(15), token(513), `${token(16)} x`, `${token(16)},x`, `${token(16)}é`]) {
+      for (const variable of ['CLEW_INGEST_TOKENS', 'CLEW_QUERY_TOKENS']) {
+        assert.throws(() => parseConfig({ [variable]: bad }), { code: 'CLEW_CONFIG_INVALID' });
+      }
+    }
+  });
+
+  test('can be a hundred, and not one more', () => {
+    const many = (count: number): string => Array.from({ length: count }, (_, i) => `${token(16)}${i}`).join();
+    assert.equal(parseConfig({ CLEW_QUERY_TOKENS: many(100) }).queryTokens.length, 100);
+    assert.throws(() => parseConfig({ CLEW_QUERY_TOKENS: many(101) }), /at most 100/);
+  });
+});
+
+describe('TLS', () => {
+  const files = { CLEW_TLS_CERT: 'a.pem', CLEW_TLS_KEY: 'b.pem', CLEW_TLS_CLIENT_CA: 'c.pem' };
+
+  test('takes a certificate with its key, and authorities with both', () => {
+    assert.equal(parseConfig(files).tlsClientCa, 'c.pem');
+    assert.equal(parseConfig({ ...files, CLEW_TLS_CLIENT_CA: '' }).tlsKey, 'b.pem');
+    for (const [missing, message] of [
+      ['CLEW_TLS_KEY', /^CLEW_TLS_KEY, which CLEW_TLS_CERT needs, is not set/],
+      ['CLEW_TLS_CERT', /CLEW_TLS_CERT, which CLEW_TLS_KEY needs, is not set/],
+    ] as const) {
+      assert.throws(() => parseConfig({ ...files, [missing]: '' }), { message });
+    }
+    assert.throws(() => parseConfig({ CLEW_TLS_CLIENT_CA: 'c.pem' }), {
+      message: /^CLEW_TLS_CERT, which CLEW_TLS_CLIENT_CA needs, is not set/,
+    });
+  });
+});
+
 describe('secrets', () => {
+  test('a token is in no message and in no listing', () => {
+    const secret = 'enigma-enigma-enigma enigma';
+    const masked = ({ message }: Error): boolean => /\*\*\*/.test(message) && !/enigma/.test(message);
+    for (const name of ['ingestTokens', 'queryTokens'] as const) {
+      assert.throws(() => parseConfig({}, { [name]: secret }), masked);
+      assert.throws(() => parseConfig({}, { [name]: [secret, 'x'] }), masked);
+      const setting = listSettings().find((each) => each.name === name);
+      assert.equal(setting?.show(['enigma', 'enigma']), '***, ***');
+    }
+  });
+
   test('the password of a URL is in no message, also when the URL is wrong', () => {
     for (const url of ['tcp://ada:enigma@db:1', 'ada:enigma@db', 'ftp://x/?password=enigma']) {
       assert.throws(

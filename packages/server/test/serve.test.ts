@@ -32,6 +32,8 @@ async function listen(options: Partial<Parameters<typeof createHttpServer>[0]> =
     webRoot,
     readiness,
     metrics: new Metrics(),
+    isAuthorized: undefined,
+    tls: undefined,
     ...options,
   });
   apps.push(app);

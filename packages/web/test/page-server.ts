@@ -11,6 +11,8 @@ export interface PageContent {
   hasMore: boolean;
   /** Native blocks by trace id. */
   readonly blocks: Map<string, Uint8Array>;
+  /** When set, questions to the API must carry it. */
+  token: string | undefined;
   /** When set, every question to the API is answered with it. */
   failure: { readonly status: number; readonly code: string; readonly message: string } | undefined;
 }
@@ -33,7 +35,14 @@ const types: Readonly<Record<string, string>> = {
 
 /** Serves the built pages, under the policy they are made for, and an API with the content of the test. */
 export async function startPageServer(): Promise<PageServer> {
-  const content: PageContent = { services: [], traces: [], hasMore: false, blocks: new Map(), failure: undefined };
+  const content: PageContent = {
+    services: [],
+    traces: [],
+    hasMore: false,
+    blocks: new Map(),
+    failure: undefined,
+    token: undefined,
+  };
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://clew');
@@ -42,7 +51,12 @@ export async function startPageServer(): Promise<PageServer> {
       return;
     }
     requests.push(`${url.pathname}${url.search}`);
-    answer(response, url, content);
+    const isKnown = content.token === undefined || request.headers.authorization === `Bearer ${content.token}`;
+    if (isKnown) answer(response, url, content);
+    else {
+      response.writeHead(401, { 'content-type': 'application/json', 'www-authenticate': 'Bearer realm="clew"' });
+      response.end(JSON.stringify({ code: 'CLEW_UNAUTHENTICATED', message: 'A bearer token is needed.' }));
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

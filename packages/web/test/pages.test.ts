@@ -23,7 +23,7 @@ after(async () => {
 
 afterEach(async () => {
   await Promise.all(browser.contexts().map((context) => context.close()));
-  Object.assign(server.content, { services: [], traces: [], hasMore: false, failure: undefined });
+  Object.assign(server.content, { services: [], traces: [], hasMore: false, failure: undefined, token: undefined });
   server.content.blocks.clear();
   server.requests.length = 0;
 });
@@ -269,4 +269,47 @@ test('language and theme follow browser and system until they are chosen, which 
     'en',
     'light',
   ]);
+});
+
+test('a server that asks for a token is asked again with the one that is entered, in this tab until it is closed', async () => {
+  const token = 'token-of-the-test-0123456789';
+  Object.assign(server.content, { services: ['gateway'], traces: [summary(0)], hasMore: false, token });
+  const page = await open('/search');
+  const dialog = page.getByRole('dialog', { name: 'This server asks for a token' });
+  await dialog.waitFor();
+  assert.equal(await dialog.getByRole('alert').count(), 0);
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'INPUT');
+
+  await dialog.getByLabel('Access token').fill('wrong-token');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('alert').waitFor();
+  assert.match(await textOf(dialog), /The server does not accept this token\./);
+
+  await dialog.getByLabel('Access token').fill(` ${token} `);
+  await dialog.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('link', { name: /GET \/page\/0/ }).waitFor();
+  assert.equal(await dialog.count(), 0);
+
+  await page.reload();
+  await page.getByRole('link', { name: /GET \/page\/0/ }).waitFor();
+  assert.equal(await dialog.count(), 0);
+  assert.deepEqual(await page.evaluate(() => [localStorage.length, sessionStorage.getItem('clew.token')]), [0, token]);
+
+  // Another tab has to ask for itself.
+  await page
+    .context()
+    .newPage()
+    .then((other) => other.goto(`${server.origin}/search`).then(() => other.getByRole('dialog').waitFor()));
+});
+
+test('the question for a token can be put off: the page says what the server said, and asks on the next try', async () => {
+  server.content.token = 'token-of-the-test-0123456789';
+  const page = await open('/search', { locale: 'zh-CN', colorScheme: 'dark' });
+  const dialog = page.getByRole('dialog', { name: '此服务器需要访问令牌' });
+  await dialog.waitFor();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByText('CLEW_UNAUTHENTICATED').waitFor();
+  await page.locator('.notice .button, .button.primary').last().click();
+  await dialog.waitFor();
 });

@@ -1,6 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
+import { type AuthorizationCheck, bearerChallenge } from '../access-tokens.ts';
 import type { Logger } from '../log.ts';
 import type { ReceiverMetrics } from '../metrics.ts';
+import { createWebServer, type TlsOptions } from '../tls.ts';
+import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
 import { OtlpError } from './otlp-error.ts';
 import { contentTypes, encodeExportResponse, encodeStatus, type OtlpEncoding } from './otlp-response.ts';
@@ -29,6 +33,10 @@ export interface OtlpHttpOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
   readonly metrics: ReceiverMetrics;
+  /** Undefined: everyone may send. */
+  readonly isAuthorized: AuthorizationCheck | undefined;
+  /** Undefined: HTTP without TLS. */
+  readonly tls: TlsOptions | undefined;
   readonly log: Logger;
 }
 
@@ -41,9 +49,9 @@ export const retryAfterSeconds = 1;
  *
  * Plain node:http, not fastify: this is the hot path, and it has one address.
  */
-export function createOtlpHttpServer(options: OtlpHttpOptions): Server {
+export function createOtlpHttpServer(options: OtlpHttpOptions): Server | SecureServer {
   const { metrics, log } = options;
-  return createServer((request, response) => {
+  return createWebServer(options.tls, (request, response) => {
     const startedMs = performance.now();
     const encoding = encodingOf(request);
     handle(request, encoding, options).then(
@@ -67,8 +75,9 @@ export function createOtlpHttpServer(options: OtlpHttpOptions): Server {
 async function handle(
   request: IncomingMessage,
   encoding: OtlpEncoding | null,
-  { ingest, maxRequestBytes }: OtlpHttpOptions,
+  { ingest, maxRequestBytes, isAuthorized }: OtlpHttpOptions,
 ): Promise<{ bytes: number; result: ExportResult }> {
+  authorize(request, isAuthorized);
   const path = (request.url ?? '').split('?', 1)[0];
   if (path !== '/v1/traces') {
     throw new OtlpError(404, `There is nothing at ${path}. Traces are received at POST /v1/traces.`);
@@ -93,10 +102,12 @@ function encodingOf(request: IncomingMessage): OtlpEncoding | null {
 
 function sendError(response: ServerResponse, encoding: OtlpEncoding, error: unknown): void {
   const known = error instanceof OtlpError ? error : new OtlpError(500, 'The server failed; see its log.');
+  if (known.httpStatus === 401) response.setHeader('WWW-Authenticate', bearerChallenge);
   if (known.httpStatus === 405) response.setHeader('Allow', 'POST');
   if (known.httpStatus === 503) response.setHeader('Retry-After', retryAfterSeconds);
   // The rest of a refused body is not read: the connection cannot serve another request.
-  if (known.httpStatus === 413 || known.httpStatus === 415) response.setHeader('Connection', 'close');
+  if (known.httpStatus === 401 || known.httpStatus === 413 || known.httpStatus === 415)
+    response.setHeader('Connection', 'close');
   send(response, known.httpStatus, encoding, encodeStatus(encoding, known));
 }
 

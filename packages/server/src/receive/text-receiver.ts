@@ -1,6 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
+import { type AuthorizationCheck, bearerChallenge } from '../access.ts';
 import type { Logger } from '../log.ts';
 import type { ReceiverMetrics } from '../metrics.ts';
+import { createWebServer, type TlsOptions } from '../tls.ts';
+import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
 import { OtlpError } from './otlp-error.ts';
 import { type ExportResult, type Ingest, retryAfterSeconds } from './otlp-http.ts';
@@ -23,6 +27,10 @@ export interface TextReceiverOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
   readonly metrics: ReceiverMetrics;
+  /** Undefined: everyone may send. */
+  readonly isAuthorized: AuthorizationCheck | undefined;
+  /** Undefined: HTTP without TLS. */
+  readonly tls: TlsOptions | undefined;
   readonly log: Logger;
 }
 
@@ -31,9 +39,9 @@ export interface TextReceiverOptions {
  * 400 when none of them can be read; some that cannot are counted in the log, for which these protocols have no answer.
  * 503 comes with Retry-After.
  */
-export function createTextReceiver(protocol: SpanProtocol, options: TextReceiverOptions): Server {
+export function createTextReceiver(protocol: SpanProtocol, options: TextReceiverOptions): Server | SecureServer {
   const { metrics, log } = options;
-  return createServer((request, response) => {
+  return createWebServer(options.tls, (request, response) => {
     const startedMs = performance.now();
     handle(request, protocol, options).then(
       ({ bytes, result }) => {
@@ -57,6 +65,7 @@ async function handle(
   protocol: SpanProtocol,
   options: TextReceiverOptions,
 ): Promise<{ bytes: number; result: ExportResult }> {
+  authorize(request, options.isAuthorized);
   const [path = '', query = ''] = (request.url ?? '').split('?', 2);
   if (path !== protocol.path) throw new OtlpError(404, protocol.explainOtherPath(path));
   if (request.method !== 'POST') throw new OtlpError(405, `${request.method} ${path} is not possible. Use POST.`);
@@ -85,10 +94,12 @@ async function handle(
 
 function sendError(response: ServerResponse, error: unknown): void {
   const known = error instanceof OtlpError ? error : new OtlpError(500, 'The server failed; see its log.');
+  if (known.httpStatus === 401) response.setHeader('WWW-Authenticate', bearerChallenge);
   if (known.httpStatus === 405) response.setHeader('Allow', 'POST');
   if (known.httpStatus === 503) response.setHeader('Retry-After', retryAfterSeconds);
   // The rest of a refused body is not read: the connection cannot serve another request.
-  if (known.httpStatus === 413 || known.httpStatus === 415) response.setHeader('Connection', 'close');
+  if (known.httpStatus === 401 || known.httpStatus === 413 || known.httpStatus === 415)
+    response.setHeader('Connection', 'close');
   response.writeHead(known.httpStatus, { 'Content-Type': 'text/plain; charset=utf-8' });
   response.end(`${known.message}\n`);
 }

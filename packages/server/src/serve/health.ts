@@ -12,7 +12,7 @@ import type { Readiness } from './readiness.ts';
  * /ready/queries  200 when the store answers
  * ```
  */
-const healthPaths = ['/health', '/ready', '/ready/ingest', '/ready/queries'] as const;
+export const healthPaths = ['/health', '/ready', '/ready/ingest', '/ready/queries'] as const;
 
 type HealthPath = (typeof healthPaths)[number];
 

@@ -3,7 +3,7 @@ import { ClewError } from '../errors.ts';
 const loopbackHosts = ['localhost', '127.0.0.1', '[::1]'];
 
 /** True for an address that only programs of the same machine reach. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 

@@ -1,9 +1,12 @@
 import { type FastifyInstance, fastify } from 'fastify';
+import type { AuthorizationCheck } from '../access-tokens.ts';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { StoreClient } from '../store/client.ts';
+import type { TlsOptions } from '../tls.ts';
 import { serveApi } from './api.ts';
+import { authorizeQueries } from './authorize.ts';
 import { answerErrors, sendError } from './error-answer.ts';
 import { serveHealth } from './health.ts';
 import { checkHost } from './host-check.ts';
@@ -21,18 +24,17 @@ export interface HttpServerOptions {
   readonly webRoot: string;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  /** Undefined: everyone may ask. */
+  readonly isAuthorized: AuthorizationCheck | undefined;
+  /** Undefined: HTTP without TLS. */
+  readonly tls: TlsOptions | undefined;
 }
 
 /** Builds the server of UI and API. It does not listen yet. */
-export function createHttpServer({
-  client,
-  log,
-  host,
-  webRoot,
-  readiness,
-  metrics,
-}: HttpServerOptions): FastifyInstance {
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { client, log, host, webRoot, readiness, metrics, isAuthorized, tls } = options;
   const app = fastify({
+    https: tls ?? null,
     // Connections that wait for a next request do not hold up the end of the server.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
@@ -46,6 +48,7 @@ export function createHttpServer({
     reply.headers(securityHeaders);
     checkHost(request.headers.host, host);
   });
+  if (isAuthorized !== undefined) authorizeQueries(app, isAuthorized);
   observeQueries(app, metrics);
   answerErrors(app, log);
   serveHealth(app, readiness);

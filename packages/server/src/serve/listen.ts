@@ -1,4 +1,5 @@
 import { ClewError } from '../errors.ts';
+import type { TlsOptions } from '../tls.ts';
 
 /** What a message about an address names. */
 export interface ListenTarget {
@@ -15,7 +16,7 @@ export function explainListenFailure(error: unknown, target: ListenTarget): Clew
   return new ClewError('CLEW_ADDRESS_UNUSABLE', { ...target, reason: message }, { cause: error });
 }
 
-/** The address of a listening server as a URL, with brackets around IPv6. */
-export function formatUrl(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** The address of a listening server as a URL, https with TLS, with brackets around IPv6. */
+export function formatUrl(host: string, port: number, tls?: TlsOptions): string {
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,4 +1,5 @@
 import type { ErrorResponse } from '@clew/model';
+import { currentToken, reportUnauthorized } from './access-token.ts';
 
 /** The server answered, and said no. `message` is the server's own: what, the offending value, what to do. */
 export class RefusedError extends Error {
@@ -29,14 +30,17 @@ export async function fetchBytes(path: string, signal: AbortSignal): Promise<Uin
 }
 
 async function get(path: string, signal: AbortSignal): Promise<Response> {
+  const token = currentToken();
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let response: Response;
   try {
-    response = await fetch(path, { signal });
+    response = await fetch(path, { headers, signal });
   } catch (cause) {
     if (signal.aborted) throw cause;
     throw new UnreachableError(path, { cause });
   }
   if (response.ok) return response;
+  if (response.status === 401) reportUnauthorized(token);
   const text = await response.text();
   const { code, message } = readError(text);
   throw new RefusedError(response.status, code, message || `HTTP ${response.status} ${response.statusText}`);

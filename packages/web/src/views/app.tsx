@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { OpenTrace } from './open-trace.tsx';
 import { type ThemeChoice, usePreferences } from './preferences.tsx';
 import { useText } from './text.ts';
+import { TokenDialog } from './token-dialog.tsx';
 import './app.css';
 
 /** The frame of every page. */
@@ -25,6 +26,7 @@ export function App(): ReactNode {
       <main className="app-main">
         <Outlet />
       </main>
+      <TokenDialog />
     </div>
   );
 }

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { parseConfig, type RunningServer, startServer } from '@clew/server';
+import { ProtobufReader } from '@clew/wire';
+import { collectTokens, createAuthorizationCheck } from '#src/access-tokens.js';
+import { readTls } from '#src/tls.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'clew-access-'));
+after(() => rmSync(directory, { recursive: true }));
+
+const ingestToken = 'ingest-token-0123456789';
+const queryToken = 'query-token-0123456789';
+const fileToken = 'file-token-0123456789==';
+
+let nextDataDir = 0;
+
+function start(settings: Parameters<typeof parseConfig>[1]): Promise<RunningServer> {
+  const dataDir = join(directory, `data-${nextDataDir++}`);
+  return startServer(
+    parseConfig({}, { dataDir, httpPort: 0, otlpHttpPort: 0, healthPort: 0, logLevel: 'silent', ...settings }),
+  );
+}
+
+describe('bearer tokens', () => {
+  let server: RunningServer;
+  const tokensFile = join(directory, 'tokens');
+
+  before(async () => {
+    writeFileSync(tokensFile, `# rotated on Mondays\n\n  ${fileToken}\r\n`);
+    server = await start({
+      ingestTokens: `other-token-0123456789,${ingestToken}`,
+      queryTokens: [queryToken],
+      queryTokensFile: tokensFile,
+    });
+  });
+  after(() => server.close());
+
+  const post = (authorization: string | undefined, contentType: string): Promise<Response> =>
+    fetch(`${server.otlpUrl}/v1/traces`, {
+      method: 'POST',
+      headers: { 'content-type': contentType, ...(authorization !== undefined && { authorization }) },
+      body: contentType.endsWith('json') ? '{}' : new Uint8Array(),
+    });
+
+  test('let spans in with one of them, by any spelling of the scheme, and no other way', async () => {
+    for (const good of [`Bearer ${ingestToken}`, `bearer  ${ingestToken}`, 'BEARER other-token-0123456789']) {
+      assert.equal((await post(good, 'application/json')).status, 200, good);
+    }
+    const wrong = [undefined, '', ingestToken, `Basic ${ingestToken}`, 'Bearer', `Bearer ${queryToken}`];
+    for (const bad of [...wrong, `Bearer ${ingestToken}x`, `Bearer ${ingestToken.slice(0, -1)}`]) {
+      const response = await post(bad, 'application/json');
+      assert.equal(response.status, 401, bad);
+      assert.equal(response.headers.get('www-authenticate'), 'Bearer realm="clew"');
+      assert.equal(response.headers.get('connection'), 'close');
+      const { code, message } = (await response.json()) as { code: number; message: string };
+      assert.equal(code, 16);
+      assert.match(message, /CLEW_INGEST_TOKENS/);
+      assert.doesNotMatch(message, /0123456789/);
+    }
+  });
+
+  test('a refusal is a Status in the encoding of the request, before its body or path is looked at', async () => {
+    const response = await post(undefined, 'application/x-protobuf');
+    assert.equal(response.status, 401);
+    assert.equal(response.headers.get('content-type'), 'application/x-protobuf');
+    const reader = new ProtobufReader(new Uint8Array(await response.arrayBuffer()));
+    assert.equal(reader.readVarint32(1000), 0x08);
+    assert.equal(reader.readVarint32(1000), 16);
+    assert.equal((await fetch(`${server.otlpUrl}/v1/nothing`)).status, 401);
+    // The server answers while the body is still to come.
+    const status = await new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', 'content-length': 1_000_000 };
+      const sent = httpRequest(`${server.otlpUrl}/v1/traces`, { method: 'POST', headers }, (answer) => {
+        resolve(answer.statusCode);
+        sent.destroy();
+      });
+      sent.on('error', reject).write('{');
+    });
+    assert.equal(status, 401);
+  });
+
+  test('are asked for at every address of the API and the metrics, not for the page and the probes', async () => {
+    const closed = [
+      '/clew/v1/services',
+      '/clew/v1/search',
+      '/clew/v1/stats',
+      `/clew/v1/traces/${'1'.repeat(32)}`,
+      '/metrics',
+    ];
+    for (const path of closed) {
+      const refused = await fetch(server.uiUrl + path);
+      assert.equal(refused.status, 401, path);
+      assert.equal(refused.headers.get('www-authenticate'), 'Bearer realm="clew"');
+      assert.equal(((await refused.json()) as { code: string }).code, 'CLEW_UNAUTHENTICATED');
+      const head = await fetch(server.uiUrl + path, { method: 'HEAD' });
+      assert.equal(head.status, 401, `HEAD ${path}`);
+      for (const token of [queryToken, fileToken]) {
+        const { status } = await fetch(server.uiUrl + path, { headers: { authorization: `Bearer ${token}` } });
+        assert.ok(status === 200 || status === 404, `${path} ${status}`);
+      }
+      const wrong = await fetch(server.uiUrl + path, { headers: { authorization: `Bearer ${ingestToken}` } });
+      assert.equal(wrong.status, 401, path);
+    }
+    for (const path of ['/health', '/ready', '/ready/ingest', '/ready/queries', '/', '/search', '/favicon.svg']) {
+      const open = await fetch(server.uiUrl + path, { headers: { accept: 'text/html,*/*' } });
+      assert.equal(open.status, 200, path);
+    }
+    assert.equal((await fetch(`${server.healthUrl}/ready`)).status, 200);
+    assert.equal((await fetch(`${server.uiUrl}/clew/v1/nothing`)).status, 404);
+  });
+
+  test('without any, everyone may come', async () => {
+    assert.equal(createAuthorizationCheck([]), undefined);
+  });
+
+  test('a file of them is refused with its line and reason, and without what stands in it', () => {
+    const collect = (text: string): readonly string[] => {
+      writeFileSync(tokensFile, text);
+      return collectTokens([ingestToken], tokensFile, 'CLEW_QUERY_TOKENS_FILE');
+    };
+    const longest = 'x'.repeat(512);
+    assert.deepEqual(collect(`${'s'.repeat(16)}\n${longest}`), [ingestToken, 's'.repeat(16), longest]);
+    for (const [text, reason] of [
+      [`good-token-0123456789\n${'s'.repeat(15)}`, /line 2 is no token/],
+      [`${longest}x`, /line 1 is no token/],
+      ['with space-0123456789', /line 1 is no token/],
+      ['# none\n', /it holds no token/],
+      [
+        Array.from({ length: 100 }, (_, i) => `token-0123456789-${i}`).join('\n'),
+        /there are 101 tokens; the limit is 100/,
+      ],
+    ] as const) {
+      assert.throws(
+        () => collect(text),
+        ({ message }: Error) =>
+          reason.test(message) && /CLEW_QUERY_TOKENS_FILE/.test(message) && !/0123456789/.test(message),
+        String(reason),
+      );
+    }
+    assert.throws(() => collectTokens([], join(directory, 'none'), 'V'), { code: 'CLEW_TOKEN_FILE_UNUSABLE' });
+  });
+});
+
+describe('TLS', () => {
+  const file = (name: string): string => join(directory, name);
+
+  /** A certificate for this machine, a client's, and one that nobody knows. */
+  before(() => {
+    const openssl = (...args: string[]): void => {
+      const { status, stderr } = spawnSync('openssl', args, { cwd: directory, encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+    };
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    for (const authority of ['ca', 'stranger']) {
+      openssl(
+        'req',
+        '-x509',
+        ...curve,
+        '-keyout',
+        `${authority}.key`,
+        '-out',
+        `${authority}.pem`,
+        '-days',
+        '1',
+        '-subj',
+        `/CN=${authority}`,
+      );
+    }
+    const issued = [
+      ['server', 'ca', 'subjectAltName=IP:127.0.0.1'],
+      ['client', 'ca', 'subjectAltName=DNS:client'],
+      ['intruder', 'stranger', 'subjectAltName=DNS:client'],
+    ] as const;
+    for (const [name, authority, names] of issued) {
+      openssl(
+        'req',
+        ...curve,
+        '-keyout',
+        `${name}.key`,
+        '-out',
+        `${name}.csr`,
+        '-subj',
+        `/CN=${name}`,
+        '-addext',
+        names,
+      );
+      const signing = [
+        '-CA',
+        `${authority}.pem`,
+        '-CAkey',
+        `${authority}.key`,
+        '-CAcreateserial',
+        '-copy_extensions',
+        'copy',
+      ];
+      openssl('x509', '-req', '-in', `${name}.csr`, ...signing, '-days', '1', '-out', `${name}.pem`);
+    }
+  });
+
+  function send(url: string, options: RequestOptions, body = ''): Promise<number | undefined> {
+    return new Promise((resolve, reject) => {
+      const ca = readFileSync(file('ca.pem'));
+      const sent = httpsRequest(url, { ca, agent: false, ...options }, (answer) => {
+        answer.resume().on('end', () => resolve(answer.statusCode));
+      });
+      sent.on('error', reject).end(body);
+    });
+  }
+  const exportOptions: RequestOptions = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const identityOf = (name: string): RequestOptions => ({
+    cert: readFileSync(file(`${name}.pem`)),
+    key: readFileSync(file(`${name}.key`)),
+  });
+
+  test('with a certificate, spans and queries go over HTTPS only, and probes reach their port without', async () => {
+    const server = await start({ tlsCert: file('server.pem'), tlsKey: file('server.key') });
+    try {
+      assert.match(server.uiUrl, /^https:\/\/127\.0\.0\.1:\d+$/);
+      assert.match(server.otlpUrl, /^https:\/\/127\.0\.0\.1:\d+$/);
+      assert.equal(await send(`${server.uiUrl}/clew/v1/services`, {}), 200);
+      assert.equal(await send(`${server.otlpUrl}/v1/traces`, exportOptions, '{}'), 200);
+      await assert.rejects(fetch(server.uiUrl.replace('https', 'http')));
+      await assert.rejects(fetch(server.otlpUrl.replace('https', 'http')));
+      assert.equal((await fetch(`${server.healthUrl}/ready`)).status, 200);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('with authorities for clients, only those with a certificate of theirs may connect', async () => {
+    const server = await start({
+      tlsCert: file('server.pem'),
+      tlsKey: file('server.key'),
+      tlsClientCa: file('ca.pem'),
+    });
+    try {
+      for (const [url, options, body] of [
+        [`${server.uiUrl}/clew/v1/services`, {}, ''],
+        [`${server.otlpUrl}/v1/traces`, exportOptions, '{}'],
+      ] as const) {
+        assert.equal(await send(url, { ...options, ...identityOf('client') }, body), 200);
+        await assert.rejects(send(url, options, body), url);
+        await assert.rejects(send(url, { ...options, ...identityOf('intruder') }, body), url);
+      }
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('files that are missing, broken or do not fit each other stop the start with their names', async () => {
+    const read = (cert: string, key: string, clientCa?: string) =>
+      readTls({ cert: file(cert), key: file(key), clientCa: clientCa && file(clientCa) });
+    assert.throws(() => read('none.pem', 'server.key'), {
+      code: 'CLEW_TLS_UNUSABLE',
+      message: /none\.pem \(CLEW_TLS_CERT\).*ENOENT/,
+    });
+    assert.throws(() => read('server.pem', 'none.key'), { message: /none\.key \(CLEW_TLS_KEY\)/ });
+    assert.throws(() => read('server.pem', 'client.key'), {
+      message: /server\.pem, .*client\.key, cannot be used: .*mismatch/i,
+    });
+    assert.throws(() => read('server.key', 'server.key'), { code: 'CLEW_TLS_UNUSABLE' });
+    assert.throws(() => read('server.pem', 'server.key', 'none.pem'), { message: /CLEW_TLS_CLIENT_CA/ });
+    assert.equal(readTls({ cert: undefined, key: undefined, clientCa: undefined }), undefined);
+    await assert.rejects(start({ tlsCert: file('none.pem'), tlsKey: file('server.key') }), {
+      code: 'CLEW_TLS_UNUSABLE',
+    });
+  });
+});
