@@ -19,7 +19,7 @@ const progressIntervalMs = 500;
  * search finds, the newest first. On a terminal, progress goes to stderr.
  */
 export async function runExport(traceIds: readonly string[], options: ExportOptions): Promise<void> {
-  const client = connect(options.server);
+  const client = connect(options.server, options.token);
   const progress = showProgress();
   const underWay: Promise<Uint8Array>[] = [];
   const writeNext = async (): Promise<void> => {
@@ -45,7 +45,7 @@ export async function* findAllTraces(
   options: ExportOptions,
   pageSize: number = maxPageSize,
 ): AsyncGenerator<string> {
-  const { server: _, since, limit = Number.POSITIVE_INFINITY, ...conditions } = options;
+  const { server: _server, token: _token, since, limit = Number.POSITIVE_INFINITY, ...conditions } = options;
   const request: SearchRequest = since === undefined ? conditions : { ...conditions, start: Date.now() - since };
   const seen = new Set<string>();
   for (let end = request.end; ; ) {

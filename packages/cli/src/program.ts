@@ -115,6 +115,7 @@ function addExportCommand(program: Command): void {
     .option('--limit <traces>', 'traces to write at most (default: all)', parseCount);
   addSearchConditions(command)
     .addOption(serverOption())
+    .addOption(tokenOption())
     .addHelpText(
       'after',
       `

@@ -334,7 +334,7 @@ describe('clew against a server', () => {
     // The same in pages of four.
     const paged: string[] = [];
     const options = { server: server.uiUrl, service: 'many' };
-    for await (const id of findAllTraces(connect(server.uiUrl), options, 4)) paged.push(id);
+    for await (const id of findAllTraces(connect(server.uiUrl, undefined), options, 4)) paged.push(id);
     assert.deepEqual(paged.toSorted(), all.toSorted());
   });
 

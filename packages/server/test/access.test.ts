@@ -65,6 +65,20 @@ describe('bearer tokens', () => {
     }
   });
 
+  test('are asked for by the receivers of Zipkin and Jaeger too', async () => {
+    const post = (authorization?: string): Promise<Response> =>
+      fetch(`${server.zipkinUrl}/api/v2/spans`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
+        body: '[]',
+      });
+    const refused = await post();
+    assert.equal(refused.status, 401);
+    assert.match(refused.headers.get('www-authenticate') ?? '', /^Bearer/);
+    assert.equal((await post(`Bearer ${ingestToken}`)).status, 202);
+    assert.equal((await fetch(`${server.jaegerUrl}/api/traces`, { method: 'POST' })).status, 401);
+  });
+
   test('a refusal is a Status in the encoding of the request, before its body or path is looked at', async () => {
     const response = await post(undefined, 'application/x-protobuf');
     assert.equal(response.status, 401);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { AuthorizationCheck } from '../access.ts';
+import type { AuthorizationCheck } from '../access-tokens.ts';
 import { OtlpError } from './otlp-error.ts';
 
 /** Lets a request in that has a token for spans; when there are none, everyone. @throws OtlpError 401 */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
-import { type AuthorizationCheck, bearerChallenge } from '../access.ts';
+import { type AuthorizationCheck, bearerChallenge } from '../access-tokens.ts';
 import type { Logger } from '../log.ts';
 import type { ReceiverMetrics } from '../metrics.ts';
 import { createWebServer, type TlsOptions } from '../tls.ts';
