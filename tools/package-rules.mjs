@@ -63,7 +63,7 @@ export const packageRules = {
     node: true,
     roots: ['index.ts', 'main.ts', 'config.ts'],
     stages: {
-      ...inOrder('receive', 'transcode', 'spool', 'store', 'query', 'serve'),
+      ...inOrder('receive', 'transcode', 'spool', 'store', 'query', 'retain', 'serve'),
       // How settings are read, described and masked; `config.ts` is the table of them.
       config: [],
       // The child process around the engine: the stages reach it over its socket alone, as they would a cluster.

@@ -1,4 +1,15 @@
-import type { ErrorResponse, SearchResponse, StatsResponse } from '@clew/model';
+import type {
+  DeleteTraceResponse,
+  ErrorResponse,
+  Redaction,
+  RedactionRequest,
+  RedactionsResponse,
+  RetentionRequest,
+  RetentionResponse,
+  SearchResponse,
+  StatsResponse,
+} from '@clew/model';
+import { redactionsPath, retentionPath, tracePath } from '@clew/model';
 import { CliError } from './cli-error.ts';
 
 /** What the commands ask of a server: Clew's own HTTP API, see `api.ts` of `@clew/model`. */
@@ -15,6 +26,11 @@ export interface ApiClient {
    * @param path As {@link tracePath} gives it.
    */
   trace(path: string): Promise<Uint8Array>;
+  deleteTrace(traceId: string): Promise<DeleteTraceResponse>;
+  retention(): Promise<RetentionResponse>;
+  changeRetention(change: RetentionRequest): Promise<RetentionResponse>;
+  redactions(): Promise<RedactionsResponse>;
+  redact(redaction: RedactionRequest): Promise<Redaction>;
 }
 
 /** Long enough for a search over all that is stored, short enough that a hung server is noticed. */
@@ -29,12 +45,20 @@ export function connect(serverUrl: string, token: string | undefined): ApiClient
   const base = parseServerUrl(serverUrl);
   // A path under the server's own: a server behind a proxy may live at https://example.org/clew/.
   const resolve = (path: string) => new URL(path.replace(/^\//, ''), base);
-  const request = (path: string): Promise<Response> => send(resolve(path), serverUrl, token);
+  const ask = (path: string, init?: RequestInit) => request(resolve(path), serverUrl, token, init);
+  const send = (path: string, method: string, body: unknown) =>
+    ask(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   return {
     uiLink: (path) => resolve(path).href,
-    search: async (path) => (await (await request(path)).json()) as SearchResponse,
-    stats: async (path) => (await (await request(path)).json()) as StatsResponse,
-    trace: async (path) => new Uint8Array(await (await request(path)).arrayBuffer()),
+    search: async (path) => (await (await ask(path)).json()) as SearchResponse,
+    stats: async (path) => (await (await ask(path)).json()) as StatsResponse,
+    trace: async (path) => new Uint8Array(await (await ask(path)).arrayBuffer()),
+    deleteTrace: async (traceId) =>
+      (await (await ask(tracePath(traceId), { method: 'DELETE' })).json()) as DeleteTraceResponse,
+    retention: async () => (await (await ask(retentionPath)).json()) as RetentionResponse,
+    changeRetention: async (change) => (await (await send(retentionPath, 'PUT', change)).json()) as RetentionResponse,
+    redactions: async () => (await (await ask(redactionsPath)).json()) as RedactionsResponse,
+    redact: async (redaction) => (await (await send(redactionsPath, 'POST', redaction)).json()) as Redaction,
   };
 }
 
@@ -48,15 +72,22 @@ function parseServerUrl(serverUrl: string): URL {
 }
 
 /** @throws {CliError} When no server answers, or it answers with an error. */
-async function send(url: URL, serverUrl: string, token: string | undefined): Promise<Response> {
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+async function request(
+  url: URL,
+  serverUrl: string,
+  token: string | undefined,
+  init: RequestInit = {},
+): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
   let response: Response;
   try {
-    response = await fetch(url, { headers, signal: AbortSignal.timeout(requestTimeoutMs) });
+    response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(requestTimeoutMs) });
   } catch (error) {
     if (error instanceof Error && error.name === 'TimeoutError') {
       throw new CliError(
-        `${serverUrl} did not answer within ${requestTimeoutMs / 1000} s: ask for a shorter time range`,
+        `${serverUrl} did not answer within ${requestTimeoutMs / 1000} s: ` +
+          (init === undefined ? 'ask for a shorter time range' : 'what was asked for may still be under way'),
       );
     }
     const cause = error instanceof Error && error.cause instanceof Error ? describeCause(error.cause) : String(error);

@@ -22,6 +22,9 @@ export function createProgram(settings: readonly SettingDescription[] = []): Com
   addExportCommand(program);
   addImportCommand(program);
   addStatsCommand(program);
+  addRetentionCommand(program);
+  addDeleteCommand(program);
+  addRedactCommand(program);
   addDoctorCommand(program);
   addConfigCommand(program, settings);
   return program;
@@ -171,6 +174,54 @@ function addStatsCommand(program: Command): void {
     .action(async (options) => (await import('./stats.ts')).runStats(options));
 }
 
+function addRetentionCommand(program: Command): void {
+  const retention = program
+    .command('retention')
+    .description('Show how long spans are kept, what is stored and what was removed.')
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('--json', "print the server's answer as JSON")
+    .action(async (options) => (await import('./retention.ts')).showRetention(options));
+  retention
+    .command('set')
+    .description('Change the limits; they hold at once, and after a restart of the server.')
+    .option('--age <age>', 'such as 12h or 7d; none; or default, as the server was started', parseLimit)
+    .option('--max-bytes <bytes>', 'such as 50GiB; none; or default', parseLimit)
+    .option('--disk-share <share>', 'above 0 up to 1; none; or default', parseShare)
+    .addHelpText('after', '\nExample:\n  $ clew retention set --age 3d --max-bytes 10GiB')
+    .action(async (change, command: Command) =>
+      (await import('./retention.ts')).setRetention(change, command.optsWithGlobals()),
+    );
+}
+
+function addDeleteCommand(program: Command): void {
+  program
+    .command('delete')
+    .description('Delete a trace from the store.')
+    .argument('<id>', 'trace id, 32 hex digits', parseTraceId)
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('-y, --yes', 'do not ask')
+    .addHelpText('after', '\nExample:\n  $ clew delete 5b8aa5a2d2c872e8321cf37308d69df2')
+    .action(async (id, options) => (await import('./delete.ts')).runDelete(id, options));
+}
+
+function addRedactCommand(program: Command): void {
+  program
+    .command('redact')
+    .description('Replace the values of an attribute in all that is stored; without a key, list what was replaced.')
+    .argument('[key]', 'key of the attribute')
+    .option('--value <value>', 'only where it has this value')
+    .option('--start <time>', 'only in spans from this time, such as 2026-11-23T05:44:01Z', parseTime)
+    .option('--end <time>', 'only in spans up to this time', parseTime)
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('-y, --yes', 'do not ask')
+    .option('--json', "print the server's answer as JSON")
+    .addHelpText('after', '\nExample:\n  $ clew redact user.email')
+    .action(async (key, options) => (await import('./redact.ts')).runRedact(key, options));
+}
+
 function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
@@ -222,6 +273,15 @@ function collectTraceId(text: string, previous: readonly string[] = []): string[
 function parseCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
   return Number(text);
+}
+
+/** The server knows what a limit may be. */
+function parseLimit(text: string): string | null {
+  return text === 'none' ? null : text;
+}
+
+function parseShare(text: string): number | string | null {
+  return /^\d*\.?\d+$/.test(text) ? Number(text) : parseLimit(text);
 }
 
 function parseMs(text: string): number {

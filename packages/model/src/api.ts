@@ -7,6 +7,11 @@
  * GET /clew/v1/search?<SearchRequest>         -> SearchResponse
  * GET /clew/v1/stats                          -> StatsResponse, also while the engine is away
  * GET /clew/v1/traces/<32 hex>                -> Native blocks, see tableFromNative; 404 with ErrorResponse
+ * DELETE /clew/v1/traces/<32 hex>             -> DeleteTraceResponse; 404 with ErrorResponse
+ * GET /clew/v1/retention                      -> RetentionResponse
+ * PUT /clew/v1/retention <RetentionRequest>   -> RetentionResponse, after a run with the new limits
+ * GET /clew/v1/redactions                     -> RedactionsResponse, the newest first
+ * POST /clew/v1/redactions <RedactionRequest> -> Redaction
  * ```
  *
  * Every answer that is not 2xx is JSON of the shape {@link ErrorResponse}.
@@ -113,6 +118,100 @@ export interface StoreStats {
   readonly newestNs: string | null;
 }
 
+export interface DeleteTraceResponse {
+  readonly traceId: string;
+  readonly deletedSpans: number;
+}
+
+/** A limit that is left out stays as it is; null takes it away; `default` returns to what the server was started with. */
+export interface RetentionRequest {
+  /** Such as `12h` or `7d`. */
+  readonly age?: string | null | undefined;
+  /** A number, or a text such as `50GiB`. */
+  readonly maxBytes?: number | string | null | undefined;
+  /** Above 0, up to 1; or `default`. */
+  readonly diskShare?: number | string | null | undefined;
+}
+
+export interface RetentionLimit<Value> {
+  /** Null: no limit. */
+  readonly value: Value | null;
+  /** Whether it was set over the API or when the server was started. */
+  readonly source: 'api' | 'start';
+}
+
+export type RetentionReason = 'age' | 'ahead' | 'bytes' | 'disk';
+
+/** What a run of retention has removed. */
+export interface RetentionRemoval {
+  /** UTC, as `2026-11-25`. */
+  readonly day: string;
+  /** `ahead`: the day lies more than one day ahead of the server's clock. */
+  readonly reason: RetentionReason;
+  /** Unix milliseconds: spans of the day that start before it are gone; null where the whole day is. */
+  readonly beforeMs: number | null;
+  readonly spans: number;
+  /** What this frees on disk; 0 where spans are gone from queries and their bytes go with the day. */
+  readonly bytes: number;
+}
+
+export interface RetentionRun {
+  /** Unix milliseconds. */
+  readonly startedMs: number;
+  readonly durationMs: number;
+  readonly removed: readonly RetentionRemoval[];
+  /** Why it could not do all it should; null when it could. */
+  readonly error: string | null;
+}
+
+export interface RetentionResponse {
+  readonly age: RetentionLimit<string>;
+  readonly maxBytes: RetentionLimit<number>;
+  readonly diskShare: RetentionLimit<number>;
+  /** What the store takes on disk. */
+  readonly bytesUsed: number;
+  /** What the disk of the store has. */
+  readonly diskFreeBytes: number;
+  readonly diskTotalBytes: number;
+  readonly spans: number;
+  /** Unix milliseconds of the earliest and the latest start; null when there is no span. */
+  readonly oldestMs: number | null;
+  readonly newestMs: number | null;
+  /** The newest run; null before the first one. */
+  readonly lastRun: RetentionRun | null;
+  /** The newest run that removed something. */
+  readonly lastRemoval: RetentionRun | null;
+}
+
+export interface RedactionRequest {
+  /** Of the attribute, exactly. */
+  readonly key: string;
+  /** Unix milliseconds; only spans that start in this window, both ends included. */
+  readonly start?: number | undefined;
+  readonly end?: number | undefined;
+  /** Only where the attribute has this text. */
+  readonly value?: string | undefined;
+}
+
+export interface Redaction {
+  readonly id: string;
+  readonly key: string;
+  readonly start: number | null;
+  readonly end: number | null;
+  readonly value: string | null;
+  /** Unix milliseconds. */
+  readonly createdMs: number;
+  readonly isDone: boolean;
+  /** Parts of the store that are still to be rewritten. */
+  readonly partsToDo: number;
+  /** Why the last attempt at a part failed; it is tried again. Null when none did. */
+  readonly error: string | null;
+}
+
+export interface RedactionsResponse {
+  readonly redactions: readonly Redaction[];
+}
+
 export interface ErrorResponse {
   /** A stable name from the table of errors, such as `CLEW_TRACE_NOT_FOUND`. */
   readonly code: string;
@@ -140,6 +239,10 @@ export function searchPath(request: SearchRequest): string {
   }
   return conditions.length === 0 ? `${base}/search` : `${base}/search?${conditions.join('&')}`;
 }
+
+export const retentionPath: string = `${base}/retention`;
+
+export const redactionsPath: string = `${base}/redactions`;
 
 export function tracePath(traceId: string): string {
   return `${base}/traces/${encodeURIComponent(traceId)}`;

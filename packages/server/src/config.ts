@@ -7,6 +7,7 @@ import { maskUrl, maskWhole } from './config/mask.ts';
 import { type Resolution, resolveSettings, type SettingSources } from './config/resolve.ts';
 import type { SettingTable } from './config/setting.ts';
 import { ClewError } from './errors.ts';
+import { ageSyntax, bytesSyntax, isAgeMs, parseAgeMs, parseBytes } from './quantity.ts';
 
 const mib = 1024 * 1024;
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -33,6 +34,19 @@ const tokens = z
     ),
   ])
   .pipe(z.array(z.string().regex(tokenPattern)).max(maxTokens));
+
+/** A number, given as such or as a text that `parse` reads. */
+const quantity = (
+  parse: (text: string) => number | undefined,
+  isAllowed: (value: number) => boolean,
+): z.ZodType<number> =>
+  z.union([z.number(), z.string().transform((text) => parse(text) ?? Number.NaN)]).refine(isAllowed);
+
+/** A limit that can be taken away with the word none. */
+const limit = (schema: z.ZodType<number>): z.ZodType<number | null> =>
+  z.union([z.literal('none').transform(() => null), z.null(), schema]);
+
+const isBytes = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 /**
  * One row a setting: the variable and the flag that set it, what it must be (as messages and documentation say it), and
@@ -208,6 +222,46 @@ const settings: SettingTable<Config> = {
     placeholder: 'bytes',
     schema: integer(mib, Number.MAX_SAFE_INTEGER).default(1024 * mib),
   },
+  minFreeBytes: {
+    variable: 'CLEW_MIN_FREE_BYTES',
+    flag: '--min-free-bytes',
+    expected: bytesSyntax,
+    group: 'Retention',
+    description: 'refuse spans while the disk has less free',
+    placeholder: 'bytes',
+    defaultText: '1 GiB or 5 % of the disk, whichever is less',
+    schema: quantity(parseBytes, isBytes).optional(),
+  },
+  retentionAgeMs: {
+    variable: 'CLEW_RETENTION_AGE',
+    flag: '--retention-age',
+    expected: `none or ${ageSyntax}`,
+    group: 'Retention',
+    description: 'remove spans that are older, such as 7d',
+    placeholder: 'age',
+    defaultText: 'none',
+    schema: limit(quantity(parseAgeMs, isAgeMs)).default(null),
+  },
+  retentionMaxBytes: {
+    variable: 'CLEW_RETENTION_MAX_BYTES',
+    flag: '--retention-max-bytes',
+    expected: `none or ${bytesSyntax}, at least 1MiB`,
+    group: 'Retention',
+    description: 'remove the oldest spans beyond this, such as 50GiB',
+    placeholder: 'bytes',
+    defaultText: 'none',
+    schema: limit(quantity(parseBytes, (value) => isBytes(value) && value >= mib)).default(null),
+  },
+  retentionDiskShare: {
+    variable: 'CLEW_RETENTION_DISK_SHARE',
+    flag: '--retention-disk-share',
+    expected: 'none or a share above 0 up to 1, such as 0.8',
+    group: 'Retention',
+    description: 'remove the oldest spans beyond this share of the disk',
+    placeholder: 'share',
+    defaultText: '0.8 with the embedded engine, else none',
+    schema: limit(quantity(Number, (value) => value > 0 && value <= 1)).optional(),
+  },
 };
 
 /** How a server runs. */
@@ -243,6 +297,14 @@ export interface Config {
   readonly maxRequestBytes: number;
   /** What the spool may hold before clients are asked to wait. Default 1 GiB. */
   readonly spoolMaxBytes: number;
+  /** Ingest is refused while the disk has less free. Default 1 GiB or 5 % of the disk, whichever is smaller. */
+  readonly minFreeBytes: number | undefined;
+  /** Spans older than this are removed; null keeps them. Default null. */
+  readonly retentionAgeMs: number | null;
+  /** The oldest spans are removed while the store takes more; null sets no limit. Default null. */
+  readonly retentionMaxBytes: number | null;
+  /** The share that the store may take of what it has and the disk has free. Default 0.8, on a remote store none. */
+  readonly retentionDiskShare: number | null | undefined;
 }
 
 export type SettingName = keyof Config;
@@ -322,6 +384,10 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     logLevel: read('logLevel'),
     maxRequestBytes: read('maxRequestBytes'),
     spoolMaxBytes: read('spoolMaxBytes'),
+    minFreeBytes: read('minFreeBytes'),
+    retentionAgeMs: read('retentionAgeMs'),
+    retentionMaxBytes: read('retentionMaxBytes'),
+    retentionDiskShare: read('retentionDiskShare'),
   };
 }
 

@@ -100,6 +100,17 @@ const errors = {
     message:
       'There is no trace {traceId}. It may not have arrived yet, or its spans were not sampled; check the id and try again in a few seconds.',
   },
+  CLEW_SPOOL_BEHIND: {
+    status: 503,
+    retryable: true,
+    message:
+      'Spans that were received before still wait for the storage engine ({reason}), and what is not in it cannot be changed. Nothing was changed; try again in a few seconds.',
+  },
+  CLEW_BODY_NOT_JSON: {
+    status: 415,
+    retryable: false,
+    message: 'The Content-Type is {value}, but {method} {path} takes application/json only.',
+  },
   CLEW_ADDRESS_NOT_FOUND: {
     status: 404,
     retryable: false,

@@ -14,6 +14,9 @@ import { OtlpError } from './receive/otlp-error.ts';
 import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
 import { createTextReceiver } from './receive/text-receiver.ts';
 import { zipkinProtocol } from './receive/zipkin-http.ts';
+import { DataControl } from './retain/data-control.ts';
+import { Retention } from './retain/retention.ts';
+import { RetentionSettings } from './retain/retention-settings.ts';
 import { createHealthServer } from './serve/health.ts';
 import { isLoopback } from './serve/host-check.ts';
 import { createHttpServer } from './serve/http-server.ts';
@@ -50,6 +53,9 @@ export interface RunningServer extends ReceiverUrls {
   close(): Promise<void>;
 }
 
+/** Leaves room for merges, and for what others put on the disk meanwhile. */
+const defaultDiskShare = 0.8;
+
 /** What must be undone, in the order in which it was done. */
 type Undo = () => Promise<unknown>;
 
@@ -57,6 +63,8 @@ type Undo = () => Promise<unknown>;
 interface Parts {
   readonly config: Config;
   readonly client: StoreClient;
+  readonly spool: Spool;
+  readonly data: DataControl;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly access: Access;
@@ -86,8 +94,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const client = connectStore(engine ?? { clickhouseUrl: config.clickhouseUrl! });
     undo.push(() => client.close());
     for (const { name } of await migrate(client)) log.info({ migration: name }, 'Schema migrated');
-    const receivers = await startReceiving({ config, client, readiness, metrics, access, log, undo });
-    const uiUrl = await startServing({ config, client, readiness, metrics, access, log, undo });
+    const spool = await openSpool(config, log);
+    const data = await startRetaining(config, client, spool, log, undo);
+    const parts = { config, client, spool, data, readiness, metrics, access, log, undo };
+    const receivers = await startReceiving(parts);
+    const uiUrl = await startServing(parts);
     readiness.enter('running');
     const store = config.clickhouseUrl === undefined ? 'embedded' : 'remote';
     log.info({ uiUrl, ...receivers, healthUrl, store }, 'Ready');
@@ -170,10 +181,44 @@ async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): P
   return engine;
 }
 
+function openSpool({ dataDir, spoolMaxBytes, minFreeBytes }: Config, log: Logger): Promise<Spool> {
+  const directory = join(resolve(dataDir), 'spool');
+  return Spool.open({ directory, maxBytes: spoolMaxBytes, minFreeBytes, log });
+}
+
+async function startRetaining(
+  config: Config,
+  client: StoreClient,
+  spool: Spool,
+  log: Logger,
+  undo: Undo[],
+): Promise<DataControl> {
+  const { retentionDiskShare } = config;
+  // What else lives on the disk of a ClickHouse that is not ours is not ours to reckon with.
+  const diskShareAtStart = config.clickhouseUrl === undefined ? defaultDiskShare : null;
+  const settings = await RetentionSettings.open(join(resolve(config.dataDir), 'retention.json'), {
+    maxAgeMs: config.retentionAgeMs,
+    maxBytes: config.retentionMaxBytes,
+    maxDiskShare: retentionDiskShare === undefined ? diskShareAtStart : retentionDiskShare,
+  });
+  const retention = new Retention({ client, settings, log });
+  undo.push(() => retention.stop());
+  retention.start();
+  return new DataControl({ client, retention, flush: (signal) => spool.flush(signal), log });
+}
+
 /** receive -> transcode -> spool -> store */
-async function startReceiving({ config, client, readiness, metrics, access, log, undo }: Parts): Promise<ReceiverUrls> {
-  const directory = join(resolve(config.dataDir), 'spool');
-  const spool = await Spool.open({ directory, maxBytes: config.spoolMaxBytes, log });
+async function startReceiving({
+  config,
+  client,
+  spool,
+  data,
+  readiness,
+  metrics,
+  access,
+  log,
+  undo,
+}: Parts): Promise<ReceiverUrls> {
   readiness.add('ingest', 'spool', async () => {
     const reason = await spool.findObstacle();
     const details = { bytes: spool.bytes, maxBytes: config.spoolMaxBytes };
@@ -188,6 +233,7 @@ async function startReceiving({ config, client, readiness, metrics, access, log,
       insert: (table, block, token) =>
         metrics.observeInsert(table, () => insertBlock(client, table, block, token), isRetryable),
       insertMissing: (spans) => insertMissingSpans(client, spans),
+      betweenSegments: () => data.tidyResources(),
       isRetryable,
       log,
       onStored: (spans) => metrics.countStored(spans),
@@ -246,11 +292,12 @@ async function startReceiving({ config, client, readiness, metrics, access, log,
 type ReceiverPort = 'otlpHttpPort' | 'zipkinPort' | 'jaegerHttpPort';
 
 /** query -> serve */
-async function startServing({ config, client, readiness, metrics, access, log, undo }: Parts): Promise<string> {
+async function startServing({ config, client, data, readiness, metrics, access, log, undo }: Parts): Promise<string> {
   const { host, httpPort: port } = config;
   readiness.add('queries', 'store', (signal) => checkStore(client, signal));
   const app = createHttpServer({
     client,
+    data,
     log,
     host,
     webRoot: findWebRoot(),

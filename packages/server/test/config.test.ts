@@ -28,6 +28,10 @@ describe('parseConfig', () => {
       logLevel: 'info',
       maxRequestBytes: 67_108_864,
       spoolMaxBytes: 1_073_741_824,
+      minFreeBytes: undefined,
+      retentionAgeMs: null,
+      retentionMaxBytes: null,
+      retentionDiskShare: undefined,
     });
   });
 
@@ -70,6 +74,48 @@ describe('parseConfig', () => {
         () => parseConfig({}, { [name]: refused }),
         (error: ClewError) => error.message.startsWith(`${flag} is `),
       );
+    });
+  }
+
+  const quantities: readonly [SettingName, text: string, value: number | null][] = [
+    ['retentionAgeMs', '1m', 60_000],
+    ['retentionAgeMs', '1.5d', 129_600_000],
+    ['retentionAgeMs', '5200w', 3_144_960_000_000],
+    ['retentionAgeMs', 'none', null],
+    ['retentionMaxBytes', '1MiB', 1_048_576],
+    ['retentionMaxBytes', '50 GB', 50_000_000_000],
+    ['retentionMaxBytes', 'none', null],
+    ['retentionDiskShare', '1', 1],
+    ['retentionDiskShare', 'none', null],
+    ['minFreeBytes', '0', 0],
+    ['minFreeBytes', '0.5GiB', 536_870_912],
+  ];
+  for (const [name, text, value] of quantities) {
+    test(`${name} as ${text} is ${value}`, () => {
+      assert.equal(parseConfig({ [nameSetting(name).variable]: text })[name], value);
+      assert.equal(parseConfig({}, { [name]: value ?? text })[name], value);
+    });
+  }
+
+  for (const [name, text] of [
+    ['retentionAgeMs', '59s'],
+    ['retentionAgeMs', '0.9m'],
+    ['retentionAgeMs', '5201w'],
+    ['retentionAgeMs', '7'],
+    ['retentionMaxBytes', '1048575'],
+    ['retentionMaxBytes', '1 gib'],
+    ['retentionMaxBytes', '9000TiB'],
+    ['retentionDiskShare', '0'],
+    ['retentionDiskShare', '80%'],
+    ['retentionDiskShare', '1.01'],
+    ['minFreeBytes', '-1'],
+  ] as const) {
+    test(`${name} as ${text} is refused`, () => {
+      const { variable } = nameSetting(name);
+      assert.throws(() => parseConfig({ [variable]: text }), {
+        code: 'CLEW_CONFIG_INVALID',
+        message: new RegExp(`^${variable} is ${JSON.stringify(text)}, but it must be .*such as`),
+      });
     });
   }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { ErrorResponse, RetentionResponse, SearchResponse } from '@clew/model';
 import type { FastifyInstance } from 'fastify';
 import { createLogger } from '#src/log.js';
 import { Metrics } from '#src/metrics.js';
@@ -12,6 +13,7 @@ import { createHttpServer } from '#src/serve/http-server.js';
 import { Readiness } from '#src/serve/readiness.js';
 import { checkStore, connectStore } from '#src/store/client.js';
 import { migrate } from '#src/store/migrations.js';
+import { openDataControl } from './data-fixture.js';
 import { type EngineFixture, insertSpans, startEngineFixture, traceIdOf } from './store-fixture.js';
 
 let fixture: EngineFixture;
@@ -24,9 +26,11 @@ async function listen(options: Partial<Parameters<typeof createHttpServer>[0]> =
   const readiness = new Readiness();
   readiness.enter('running');
   readiness.add('queries', 'store', (signal) => checkStore(options.client ?? client, signal));
+  const data = await openDataControl({ client, dataDir: fixture.dataDir });
   const log = createLogger('silent');
   const app = createHttpServer({
     client,
+    data,
     log,
     host: '127.0.0.1',
     webRoot,
@@ -133,6 +137,88 @@ describe('the API', () => {
     assert.match(queries.parts.store.reason, /ENOENT/);
     await nowhere.close();
     assert.equal((await fetch(`${url}/ready`)).status, 200);
+  });
+});
+
+describe('what changes the store', () => {
+  const send = (path: string, method: string, type: string | undefined, body: string | undefined) =>
+    fetch(`${url}/clew/v1/${path}`, {
+      method,
+      ...(type !== undefined && { headers: { 'content-type': type } }),
+      ...(body !== undefined && { body }),
+    });
+
+  test('limits of retention are shown, changed, and shown again with what that did', async () => {
+    const changed = await send(
+      'retention',
+      'PUT',
+      'application/json; charset=utf-8',
+      '{"age":"30d","maxBytes":"1GiB"}',
+    );
+    assert.equal(changed.status, 200, await changed.clone().text());
+    const shown = await fetch(`${url}/clew/v1/retention`);
+    assert.equal(shown.headers.get('cache-control'), 'no-store');
+    for (const report of [await changed.json(), await shown.json()] as RetentionResponse[]) {
+      assert.deepEqual(report.age, { value: '30d', source: 'api' });
+      assert.deepEqual(report.maxBytes, { value: 1_073_741_824, source: 'api' });
+      assert.deepEqual(report.diskShare, { value: null, source: 'start' });
+      assert.equal(report.lastRun?.error, null);
+    }
+    const refused = await send('retention', 'PUT', 'application/json', '{"age":"soon"}');
+    assert.equal(refused.status, 400);
+    assert.equal(((await refused.json()) as ErrorResponse).code, 'CLEW_PARAMETER_INVALID');
+  });
+
+  test('takes JSON and nothing that a page of another origin may send without asking', async () => {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
+      const response = await send('retention', 'PUT', type, '{"age":"1m"}');
+      assert.equal(response.status, 415, type);
+      assert.match(
+        ((await response.json()) as ErrorResponse).message,
+        /PUT \/clew\/v1\/retention takes application\/json/,
+      );
+    }
+    assert.equal((await send('retention', 'PUT', undefined, undefined)).status, 415);
+    const asked = await fetch(`${url}/clew/v1/traces/${traceIdOf(1)}`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://evil.example', 'access-control-request-method': 'DELETE' },
+    });
+    assert.equal(asked.headers.get('access-control-allow-origin'), null);
+    assert.equal(asked.headers.get('access-control-allow-methods'), null);
+  });
+
+  test('a trace that is deleted is gone when that is answered, and its neighbour is not', async () => {
+    const span = { span: 1, service: 'shop', name: 'GET /', durationNs: 5 };
+    const yesterday = Date.now() - 86_400_000;
+    await insertSpans(fixture.client, [
+      { ...span, trace: 0xd1, startMs: yesterday },
+      { ...span, trace: 0xd1, span: 2, startMs: Date.now() },
+      { ...span, trace: 0xd2, startMs: Date.now() },
+    ]);
+    const path = `traces/${traceIdOf(0xd1)}`;
+    const deleted = await send(path, 'DELETE', undefined, undefined);
+    assert.deepEqual([deleted.status, await deleted.json()], [200, { traceId: traceIdOf(0xd1), deletedSpans: 2 }]);
+    assert.equal((await fetch(`${url}/clew/v1/${path}`)).status, 404);
+    assert.equal((await fetch(`${url}/clew/v1/traces/${traceIdOf(0xd2)}`)).status, 200);
+    const search = await (await fetch(`${url}/clew/v1/search?start=${yesterday - 1}`)).json();
+    const ids = (search as SearchResponse).traces.map(({ traceId }) => traceId);
+    assert.ok(ids.includes(traceIdOf(0xd2)) && !ids.includes(traceIdOf(0xd1)), ids.join());
+    assert.equal((await send(path, 'DELETE', undefined, undefined)).status, 404);
+    assert.equal((await send('traces/xyz', 'DELETE', undefined, undefined)).status, 400);
+    // What comes later is stored.
+    await insertSpans(fixture.client, [{ ...span, trace: 0xd1, span: 3, startMs: Date.now() }]);
+    assert.equal((await fetch(`${url}/clew/v1/${path}`)).status, 200);
+  });
+
+  test('nothing is deleted while spans that were acknowledged before still wait for the store', async () => {
+    const flush = (): Promise<void> => Promise.reject(new Error('too long'));
+    const data = await openDataControl({ client: fixture.client, dataDir: fixture.dataDir, flush });
+    const behind = await listen({ data });
+    const response = await fetch(`${behind}/clew/v1/traces/${traceIdOf(1)}`, { method: 'DELETE' });
+    assert.equal(response.status, 503);
+    assert.ok(response.headers.has('retry-after'));
+    assert.equal(((await response.json()) as ErrorResponse).code, 'CLEW_SPOOL_BEHIND');
+    assert.equal((await fetch(`${behind}/clew/v1/traces/${traceIdOf(1)}`)).status, 200);
   });
 });
 

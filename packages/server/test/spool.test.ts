@@ -39,7 +39,9 @@ function blocks(text: string, bytes = 0): TraceBlocks {
   };
 }
 
-function open(options: { maxBytes?: number; sealBytes?: number; sealAfterMs?: number } = {}): Promise<Spool> {
+function open(
+  options: { maxBytes?: number; minFreeBytes?: number; sealBytes?: number; sealAfterMs?: number } = {},
+): Promise<Spool> {
   return Spool.open({ directory, maxBytes: 1_000_000, sealAfterMs: 20, log, ...options });
 }
 
@@ -253,6 +255,48 @@ describe('the spool', () => {
     mkdirSync(directory);
     await spool.append(blocks('again'));
     assert.deepEqual(spansOf(await drain(spool)), ['spans again']);
+  });
+
+  it('refuses while the disk has less free than it must, and says how much it has and which variable sets that', async () => {
+    const spool = await open({ minFreeBytes: Number.MAX_SAFE_INTEGER });
+    await assert.rejects(spool.append(blocks('one')), {
+      name: 'SpoolUnavailableError',
+      message: /has \d+ bytes free; the limit is 9007199254740991 \(CLEW_MIN_FREE_BYTES\)/,
+    });
+    assert.equal(spool.bytes, 0);
+    await spool.close();
+    const free = await open({ minFreeBytes: 1 });
+    await free.append(blocks('two'));
+    assert.deepEqual(spansOf(await drain(free)), ['spans two']);
+  });
+
+  it('is flushed when what was acknowledged before has left it, whatever comes behind', async () => {
+    const spool = await open({ sealAfterMs: 60_000 });
+    await spool.append(blocks('one'));
+    let isFlushed = false;
+    const flushed = spool.flush(AbortSignal.timeout(5_000)).then(() => {
+      isFlushed = true;
+    });
+    const segment = await spool.nextSealed();
+    await spool.append(blocks('two'));
+    assert.equal(isFlushed, false);
+    await spool.remove(segment!);
+    await flushed;
+    assert.ok(spool.bytes > 0, 'what came behind is still there');
+    await spool.close();
+  });
+
+  it('a flush ends with the reason when the engine takes nothing, and when the spool is closed', async () => {
+    const spool = await open();
+    await spool.append(blocks('one'));
+    const stop = new AbortController();
+    const stopped = spool.flush(stop.signal);
+    const closed = spool.flush(AbortSignal.timeout(5_000));
+    await spool.nextSealed();
+    stop.abort(new Error('too long'));
+    await assert.rejects(stopped, /too long/);
+    await Promise.all([assert.rejects(closed, /the server is stopping/), spool.close()]);
+    await spool.close().catch(() => {});
   });
 
   it('refuses when it was closed', async () => {

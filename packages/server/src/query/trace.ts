@@ -44,7 +44,8 @@ export const spanColumns: readonly string[] = [
   'dropped_links_count',
 ];
 
-const givenTrace = 'toFixedString(unhex({traceId:String}), 16)';
+/** The trace of the parameter `traceId`. */
+export const givenTrace = 'toFixedString(unhex({traceId:String}), 16)';
 
 /** The resources of a trace: none when there is no such trace. Cheap, as it reads one column. */
 export function buildResourcesStatement(traceId: string): Statement {
@@ -71,16 +72,22 @@ ORDER BY spans.start, spans.span_id`,
   };
 }
 
+/** @throws ClewError CLEW_PARAMETER_INVALID */
+export function readTraceId(text: string): string {
+  const traceId = text.toLowerCase();
+  if (!/^[0-9a-f]{32}$/.test(traceId) || /^0+$/.test(traceId)) {
+    refuse('traceId', text, '32 hexadecimal digits, not all zero');
+  }
+  return traceId;
+}
+
 /**
  * One trace as Native blocks: {@link spanColumns} and `resource_attributes`, a LowCardinality(String) with the bytes of
  * the resource's KeyValueList. A failure after the first block destroys the stream with an error.
  * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_TRACE_NOT_FOUND; StoreError
  */
 export async function openTrace(client: StoreClient, traceIdText: string): Promise<Readable> {
-  const traceId = traceIdText.toLowerCase();
-  if (!/^[0-9a-f]{32}$/.test(traceId) || /^0+$/.test(traceId)) {
-    refuse('traceId', traceIdText, '32 hexadecimal digits, not all zero');
-  }
+  const traceId = readTraceId(traceIdText);
   const resources = await fetchRows<{ hash: string }>(client, buildResourcesStatement(traceId));
   if (resources.length === 0) throw new ClewError('CLEW_TRACE_NOT_FOUND', { traceId });
   const { sql, params, settings } = buildTraceStatement(

@@ -3,10 +3,12 @@ import type { AuthorizationCheck } from '../access-tokens.ts';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { DataControl } from '../retain/data-control.ts';
 import type { StoreClient } from '../store/client.ts';
 import type { TlsOptions } from '../tls.ts';
 import { serveApi } from './api.ts';
 import { authorizeQueries } from './authorize.ts';
+import { serveDataApi } from './data-api.ts';
 import { answerErrors, sendError } from './error-answer.ts';
 import { serveHealth } from './health.ts';
 import { checkHost } from './host-check.ts';
@@ -18,6 +20,7 @@ import { serveWebUi } from './web-ui.ts';
 
 export interface HttpServerOptions {
   readonly client: StoreClient;
+  readonly data: DataControl;
   readonly log: Logger;
   /** The host that it will be bound to; decides which Host headers are accepted. */
   readonly host: string;
@@ -32,7 +35,7 @@ export interface HttpServerOptions {
 
 /** Builds the server of UI and API. It does not listen yet. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { client, log, host, webRoot, readiness, metrics, isAuthorized, tls } = options;
+  const { client, data, log, host, webRoot, readiness, metrics, isAuthorized, tls } = options;
   const app = fastify({
     https: tls ?? null,
     // Connections that wait for a next request do not hold up the end of the server.
@@ -55,6 +58,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serveMetrics(app, metrics);
   serveStats(app, client, metrics);
   serveApi(app, client);
+  serveDataApi(app, data);
   serveWebUi(app, webRoot);
   return app;
 }

@@ -12,6 +12,8 @@ export interface LoaderOptions {
   readonly insertMissing: (spans: Uint8Array) => Promise<number>;
   /** Whether an insert that failed with this error should be tried again. */
   readonly isRetryable: (error: unknown) => boolean;
+  /** Runs when a segment is wholly in the engine and nothing of the next one is; must not reject. */
+  readonly betweenSegments?: () => Promise<void>;
   readonly log: Logger;
   /** Told what became of each segment, for the metrics. */
   readonly onStored: (spans: number) => void;
@@ -38,6 +40,7 @@ export async function runLoader(options: LoaderOptions, signal: AbortSignal): Pr
     try {
       await load(options, segment, segment.mayBeInserted || segment.name === failed);
       retryMs = firstRetryMs;
+      await options.betweenSegments?.();
     } catch (error) {
       if (!options.isRetryable(error)) {
         const path = await spool.setAside(segment);

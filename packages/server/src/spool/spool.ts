@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, truncate
 import { join } from 'node:path';
 import type { Logger } from '../log.ts';
 import type { TraceBlocks } from '../transcode/trace-transcoder.ts';
+import { FreeSpaceWatch } from './free-space.ts';
 import { decodeSegment, encodeCommit, type Segment } from './segment.ts';
 import { probeWrite } from './write-probe.ts';
 
@@ -10,6 +11,8 @@ export interface SpoolOptions {
   readonly directory: string;
   /** All segments together; beyond it, {@link Spool.append} refuses. */
   readonly maxBytes: number;
+  /** While the disk has less free, {@link Spool.append} refuses. Default 1 GiB or 5 % of it, whichever is smaller. */
+  readonly minFreeBytes?: number | undefined;
   /** A segment is closed for the loader when it reaches this size … */
   readonly sealBytes?: number;
   /** … or this age, whichever comes first: how long an acknowledged span may wait before it is inserted. */
@@ -20,7 +23,7 @@ export interface SpoolOptions {
 const segmentFile = /^\d{12}-[0-9a-f]{16}\.(open|sealed)$/;
 
 /** Why spans cannot be taken now, as metrics count it. */
-export type SpoolObstacle = 'spool_full' | 'spool_failed' | 'too_much_waiting' | 'stopping';
+export type SpoolObstacle = 'spool_full' | 'spool_failed' | 'too_much_waiting' | 'disk_full' | 'stopping';
 
 /** The spool cannot take more now. Retryable: the sender should come again later. */
 export class SpoolUnavailableError extends Error {
@@ -63,6 +66,7 @@ export interface SealedSegment {
 export class Spool {
   readonly #directory: string;
   readonly #maxBytes: number;
+  readonly #freeSpace: FreeSpaceWatch;
   readonly #sealBytes: number;
   readonly #sealAfterMs: number;
   readonly #log: Logger;
@@ -75,11 +79,14 @@ export class Spool {
   /** Appends and seals run one after another. */
   #tail: Promise<unknown> = Promise.resolve();
   #wake: (() => void) | null = null;
+  /** Called when a segment is gone, and when the spool is closed. */
+  #gone: (() => void)[] = [];
   #closed = false;
 
   private constructor(options: SpoolOptions, nextSequence: number) {
     this.#directory = options.directory;
     this.#maxBytes = options.maxBytes;
+    this.#freeSpace = new FreeSpaceWatch(options.directory, options.minFreeBytes);
     this.#sealBytes = options.sealBytes ?? 32 * 1024 * 1024;
     this.#sealAfterMs = options.sealAfterMs ?? 400;
     this.#log = options.log;
@@ -124,7 +131,8 @@ export class Spool {
   /**
    * Writes one commit and syncs it to disk: when the promise resolves, the spans survive a crash.
    *
-   * @throws SpoolUnavailableError when the spool is at its limit or the disk refuses; nothing of the commit is kept then
+   * @throws SpoolUnavailableError when the spool is at its limit, the disk has too little free or refuses; nothing of the
+   * commit is kept then
    */
   append(blocks: TraceBlocks): Promise<void> {
     return this.#enqueue(async () => {
@@ -139,6 +147,7 @@ export class Spool {
       }
       let segment = this.#open;
       try {
+        await this.#checkFreeSpace();
         if (segment === null) {
           segment = await this.#openSegment();
           this.#open = segment;
@@ -147,6 +156,7 @@ export class Spool {
         await segment.handle.datasync();
         segment.bytes += length;
       } catch (error) {
+        if (error instanceof SpoolUnavailableError) throw error;
         await this.#abandonWrite(segment);
         throw new SpoolUnavailableError(
           'spool_failed',
@@ -199,16 +209,50 @@ export class Spool {
     return path;
   }
 
+  /**
+   * Seals what is open, and resolves when all that was acknowledged before has left the spool.
+   *
+   * @throws SpoolUnavailableError when the spool is closed meanwhile, the signal's reason when it fires
+   */
+  async flush(signal: AbortSignal): Promise<void> {
+    await this.#enqueue(() => this.#seal());
+    const waiting = new Set(this.#sealed);
+    signal.addEventListener('abort', () => this.#announceGone(), { once: true });
+    while (this.#sealed.some((segment) => waiting.has(segment))) {
+      signal.throwIfAborted();
+      if (this.#closed) throw new SpoolUnavailableError('stopping', 'the server is stopping');
+      await new Promise<void>((resolve) => {
+        this.#gone.push(resolve);
+      });
+    }
+  }
+
   /** Seals what is open and stops: further appends are refused, the loader's wait ends. Segments stay on disk. */
   async close(): Promise<void> {
     await this.#enqueue(() => this.#seal());
     this.#closed = true;
     this.#wake?.();
+    this.#announceGone();
   }
 
   #forget(segment: SealedSegment): void {
     this.#sealed.splice(this.#sealed.indexOf(segment), 1);
     this.#sealedBytes -= segment.bytes;
+    this.#announceGone();
+  }
+
+  #announceGone(): void {
+    for (const resolve of this.#gone.splice(0)) resolve();
+  }
+
+  async #checkFreeSpace(): Promise<void> {
+    const { freeBytes, minFreeBytes } = await this.#freeSpace.read();
+    if (freeBytes >= minFreeBytes) return;
+    throw new SpoolUnavailableError(
+      'disk_full',
+      `the disk of ${this.#directory} has ${freeBytes} bytes free; the limit is ${minFreeBytes} (CLEW_MIN_FREE_BYTES). ` +
+        'Send again later: free space, or lower the limits of retention.',
+    );
   }
 
   #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {

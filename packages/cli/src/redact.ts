@@ -1,0 +1,45 @@
+import type { Redaction } from '@clew/model';
+import { connect } from './api-client.ts';
+import { confirm } from './confirm.ts';
+
+/** The options of `clew redact`, as parsed. */
+export interface RedactOptions {
+  readonly server: string;
+  readonly token?: string;
+  readonly value?: string;
+  /** Unix milliseconds. */
+  readonly start?: number;
+  readonly end?: number;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+/** Starts the redaction of an attribute; without a key, lists those there were. */
+export async function runRedact(key: string | undefined, options: RedactOptions): Promise<void> {
+  const { server, token, value, start, end, yes, json } = options;
+  const client = connect(server, token);
+  if (key === undefined) {
+    const answer = await client.redactions();
+    print(json ? [JSON.stringify(answer, null, 2)] : answer.redactions.map(renderRedaction));
+    return;
+  }
+  await confirm(`Replace the values of ${key} in all that is stored, for good?`, yes);
+  const redaction = await client.redact({ key, value, start, end });
+  print([json ? JSON.stringify(redaction, null, 2) : renderRedaction(redaction)]);
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+/** One line: when, what, and how far it is. */
+export function renderRedaction({ key, value, start, end, createdMs, ...progress }: Redaction): string {
+  const conditions = [
+    ...(value === null ? [] : [`= ${value}`]),
+    ...(start === null ? [] : [`from ${new Date(start).toISOString()}`]),
+    ...(end === null ? [] : [`to ${new Date(end).toISOString()}`]),
+  ];
+  const state = progress.isDone ? 'done' : `${progress.partsToDo} parts to do`;
+  const failure = progress.error === null ? '' : ` (${progress.error})`;
+  return `${new Date(createdMs).toISOString()}  ${[key, ...conditions].join(' ')}: ${state}${failure}`;
+}

@@ -1,0 +1,61 @@
+import type { RetentionLimit, RetentionRequest, RetentionResponse } from '@clew/model';
+import { connect } from './api-client.ts';
+import { formatBytes } from './bytes.ts';
+import { CliError } from './cli-error.ts';
+
+/** The options of `clew retention`, as parsed. */
+export interface RetentionOptions {
+  readonly server: string;
+  readonly token?: string;
+  readonly json?: boolean;
+}
+
+const reasons = { age: 'too old', ahead: 'ahead of the clock', bytes: 'over the limit', disk: 'over the share' };
+
+/** Prints the limits, what is stored, and what was removed last. */
+export async function showRetention({ server, token, json }: RetentionOptions): Promise<void> {
+  print(await connect(server, token).retention(), json);
+}
+
+/** Changes limits and prints what holds now. */
+export async function setRetention(change: RetentionRequest, { server, token, json }: RetentionOptions): Promise<void> {
+  const { age, maxBytes, diskShare } = change;
+  if (age === undefined && maxBytes === undefined && diskShare === undefined) {
+    throw new CliError('nothing to set: give --age, --max-bytes or --disk-share');
+  }
+  print(await connect(server, token).changeRetention({ age, maxBytes, diskShare }), json);
+}
+
+function print(report: RetentionResponse, json = false): void {
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${renderRetention(report).join('\n')}\n`);
+}
+
+/** The lines of `clew retention`. */
+export function renderRetention(report: RetentionResponse): readonly string[] {
+  const { age, maxBytes, diskShare, lastRun, lastRemoval } = report;
+  const lines = [
+    `Age         ${renderLimit(age, String)}`,
+    `Bytes       ${renderLimit(maxBytes, formatBytes)}`,
+    `Disk share  ${renderLimit(diskShare, String)}`,
+    `Stored      ${report.spans} spans, ${formatBytes(report.bytesUsed)}` +
+      ` (disk: ${formatBytes(report.diskFreeBytes)} of ${formatBytes(report.diskTotalBytes)} free)`,
+    `Oldest      ${report.oldestMs === null ? 'none' : renderTime(report.oldestMs)}`,
+    `Last run    ${lastRun === null ? 'not yet' : renderTime(lastRun.startedMs)}`,
+  ];
+  if (typeof lastRun?.error === 'string') lines.push(`  failed: ${lastRun.error}`);
+  if (lastRemoval === null) return lines;
+  lines.push(`Removed     ${renderTime(lastRemoval.startedMs)}`);
+  for (const { day, reason, beforeMs, spans, bytes } of lastRemoval.removed) {
+    const part = beforeMs === null ? day : `${day} before ${renderTime(beforeMs).slice(11, 16)}`;
+    lines.push(`  ${part}: ${spans} spans, ${formatBytes(bytes)} (${reasons[reason]})`);
+  }
+  return lines;
+}
+
+function renderLimit<Value>({ value, source }: RetentionLimit<Value>, format: (value: Value) => string): string {
+  return `${value === null ? 'no limit' : format(value)}${source === 'api' ? ' (set over the API)' : ''}`;
+}
+
+function renderTime(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,63 @@
+import type { DeleteTraceResponse } from '@clew/model';
+import { ClewError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { StoreClient } from '../store/client.ts';
+import { deleteTrace } from './delete-trace.ts';
+import { deleteOrphanedResources } from './orphaned-resources.ts';
+import type { Retention } from './retention.ts';
+
+export interface DataControlOptions {
+  readonly client: StoreClient;
+  readonly retention: Retention;
+  /** Resolves when all spans that were acknowledged before are in the store; rejects when the signal fires. */
+  readonly flush: (signal: AbortSignal) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** A busy engine takes what waits in a few seconds; whoever asked should not wait longer than a client does. */
+const flushTimeoutMs = 15_000;
+
+/** What an operator can do to what is stored. */
+export class DataControl {
+  readonly retention: Retention;
+  readonly #client: StoreClient;
+  readonly #flush: DataControlOptions['flush'];
+  readonly #log: Logger;
+
+  constructor({ client, retention, flush, log }: DataControlOptions) {
+    this.#client = client;
+    this.retention = retention;
+    this.#flush = flush;
+    this.#log = log;
+  }
+
+  /**
+   * Deletes what has been acknowledged of a trace so far.
+   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_TRACE_NOT_FOUND, CLEW_SPOOL_BEHIND; StoreError
+   */
+  async deleteTrace(traceId: string): Promise<DeleteTraceResponse> {
+    await this.#waitForSpool();
+    const answer = await deleteTrace(this.#client, traceId);
+    this.#log.info(answer, 'Trace deleted');
+    return answer;
+  }
+
+  /** Only between two segments of the spool, see {@link deleteOrphanedResources}. Never rejects. */
+  async tidyResources(): Promise<void> {
+    if (!this.retention.takeHasDroppedDays()) return;
+    try {
+      const deleted = await deleteOrphanedResources(this.#client);
+      if (deleted > 0) this.#log.info({ deleted }, 'Deleted resources that no span refers to');
+    } catch (error) {
+      this.#log.warn({ err: error }, 'Could not delete resources that no span refers to');
+    }
+  }
+
+  async #waitForSpool(): Promise<void> {
+    try {
+      await this.#flush(AbortSignal.timeout(flushTimeoutMs));
+    } catch (error) {
+      throw new ClewError('CLEW_SPOOL_BEHIND', { reason: (error as Error).message }, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import type { RetentionRequest, RetentionResponse } from '@clew/model';
+import { z } from 'zod';
+import { ageSyntax, bytesSyntax, formatAge, isAgeMs, parseAgeMs, parseBytes } from '../quantity.ts';
+import { refuse, refuseUnknown } from '../query/parameters.ts';
+import type { RetentionLimits } from './plan.ts';
+import { readState, writeState } from './state-file.ts';
+
+/** What was set over the API: a limit that is not in here is as the server was started. */
+type Overrides = { -readonly [Name in keyof RetentionLimits]?: RetentionLimits[Name] | undefined };
+
+interface RetentionState {
+  limits: Overrides;
+  /** Unix milliseconds at which a day ahead of the clock was first seen. */
+  aheadSinceMs: Record<string, number>;
+}
+
+const minBytes = 1024 * 1024;
+
+const stateSchema: z.ZodType<RetentionState> = z.strictObject({
+  limits: z.strictObject({
+    maxAgeMs: z.number().refine(isAgeMs).nullable().optional(),
+    maxBytes: z.int().min(minBytes).nullable().optional(),
+    maxDiskShare: z.number().gt(0).max(1).nullable().optional(),
+  }),
+  aheadSinceMs: z.record(z.string(), z.number()),
+});
+
+/**
+ * The limits that hold: those set over the API, else those that the server was started with. The former are kept in a
+ * file, so that they hold after a restart.
+ */
+export class RetentionSettings {
+  readonly #path: string;
+  readonly #atStart: RetentionLimits;
+  #state: RetentionState;
+
+  private constructor(path: string, atStart: RetentionLimits, state: RetentionState) {
+    this.#path = path;
+    this.#atStart = atStart;
+    this.#state = state;
+  }
+
+  /** @throws ClewError CLEW_CONFIG_INVALID when the file was damaged. */
+  static async open(path: string, atStart: RetentionLimits): Promise<RetentionSettings> {
+    return new RetentionSettings(
+      path,
+      atStart,
+      (await readState(path, stateSchema)) ?? { limits: {}, aheadSinceMs: {} },
+    );
+  }
+
+  get limits(): RetentionLimits {
+    const { maxAgeMs, maxBytes, maxDiskShare } = this.#state.limits;
+    return {
+      maxAgeMs: maxAgeMs === undefined ? this.#atStart.maxAgeMs : maxAgeMs,
+      maxBytes: maxBytes === undefined ? this.#atStart.maxBytes : maxBytes,
+      maxDiskShare: maxDiskShare === undefined ? this.#atStart.maxDiskShare : maxDiskShare,
+    };
+  }
+
+  get aheadSinceMs(): ReadonlyMap<string, number> {
+    return new Map(Object.entries(this.#state.aheadSinceMs));
+  }
+
+  /** Notes which days lie ahead, and since when. */
+  async noteAhead(days: readonly string[], nowMs: number): Promise<void> {
+    const known = this.#state.aheadSinceMs;
+    if (days.length === Object.keys(known).length && days.every((day) => Object.hasOwn(known, day))) return;
+    const aheadSinceMs = Object.fromEntries(days.map((day) => [day, known[day] ?? nowMs]));
+    await this.#save({ ...this.#state, aheadSinceMs });
+  }
+
+  /**
+   * Changes limits; durable when it resolves.
+   * @param request the body of `PUT /clew/v1/retention`
+   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN; nothing is changed then
+   */
+  async change(request: unknown): Promise<void> {
+    if (typeof request !== 'object' || request === null || Array.isArray(request)) {
+      refuse('body', request, 'a JSON object such as {"age":"7d"}');
+    }
+    refuseUnknown(request as Record<string, undefined>, ['age', 'maxBytes', 'diskShare']);
+    const { age, maxBytes, diskShare } = request as RetentionRequest;
+    const limits: Overrides = { ...this.#state.limits };
+    if (age !== undefined) limits.maxAgeMs = readAge(age);
+    if (maxBytes !== undefined) limits.maxBytes = readBytes(maxBytes);
+    if (diskShare !== undefined) limits.maxDiskShare = readShare(diskShare);
+    await this.#save({ ...this.#state, limits });
+  }
+
+  /** The limits as the API shows them. */
+  describe(): Pick<RetentionResponse, 'age' | 'maxBytes' | 'diskShare'> {
+    const { maxAgeMs, maxBytes, maxDiskShare } = this.limits;
+    const sourceOf = (name: keyof RetentionLimits) => (this.#state.limits[name] === undefined ? 'start' : 'api');
+    return {
+      age: { value: maxAgeMs === null ? null : formatAge(maxAgeMs), source: sourceOf('maxAgeMs') },
+      maxBytes: { value: maxBytes, source: sourceOf('maxBytes') },
+      diskShare: { value: maxDiskShare, source: sourceOf('maxDiskShare') },
+    };
+  }
+
+  async #save(state: RetentionState): Promise<void> {
+    await writeState(this.#path, state);
+    this.#state = state;
+  }
+}
+
+/** `default` gives undefined: as the server was started. */
+function readAge(value: unknown): number | null | undefined {
+  if (value === null) return null;
+  if (value === 'default') return undefined;
+  const ageMs = typeof value === 'string' ? parseAgeMs(value) : undefined;
+  return ageMs ?? refuse('age', value, `null, "default" or ${ageSyntax}`);
+}
+
+function readBytes(value: unknown): number | null | undefined {
+  if (value === null) return null;
+  if (value === 'default') return undefined;
+  const bytes = typeof value === 'string' ? parseBytes(value) : value;
+  if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= minBytes) return bytes;
+  return refuse('maxBytes', value, `null, "default" or ${bytesSyntax}, at least 1MiB`);
+}
+
+function readShare(value: unknown): number | null | undefined {
+  if (value === null) return null;
+  if (value === 'default') return undefined;
+  if (typeof value === 'number' && value > 0 && value <= 1) return value;
+  return refuse('diskShare', value, 'null, "default" or a number above 0 up to 1, such as 0.8');
+}

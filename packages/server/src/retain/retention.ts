@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RetentionRemoval, RetentionResponse, RetentionRun } from '@clew/model';
+import type { Logger } from '../log.ts';
+import type { StoreClient } from '../store/client.ts';
+import { findTimeRange, type Inventory, takeInventory } from './inventory.ts';
+import { isAhead, planRetention, type RetentionStep } from './plan.ts';
+import { dropDay, hideBefore, trimDay } from './remove.ts';
+import type { RetentionSettings } from './retention-settings.ts';
+
+export interface RetentionOptions {
+  readonly client: StoreClient;
+  readonly settings: RetentionSettings;
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
+}
+
+const intervalMs = 60_000;
+
+/** How long the end of the server waits for a run. */
+const stopWaitMs = 2_000;
+
+/** Removes what is over the limits: every minute, and at once when they change. */
+export class Retention {
+  readonly #client: StoreClient;
+  readonly #settings: RetentionSettings;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  /** Runs follow one another. */
+  #tail: Promise<unknown> = Promise.resolve();
+  #lastRun: RetentionRun | null = null;
+  #lastRemoval: RetentionRun | null = null;
+  #hasDroppedDays = true;
+
+  constructor({ client, settings, log, now }: RetentionOptions) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#log = log;
+    this.#now = now ?? Date.now;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.run(), intervalMs);
+    void this.run();
+  }
+
+  /** No further run begins; resolves when the one under way has ended, or is left to the engine, which finishes it. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.race([this.#tail, sleep(stopWaitMs, undefined, { ref: false })]);
+  }
+
+  /** Whether days have gone since this was asked last; true at first. What only they referred to can go as well. */
+  takeHasDroppedDays(): boolean {
+    const answer = this.#hasDroppedDays;
+    this.#hasDroppedDays = false;
+    return answer;
+  }
+
+  /**
+   * Changes the limits, and runs with them.
+   * @param request the body of `PUT /clew/v1/retention`
+   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN
+   */
+  async change(request: unknown): Promise<void> {
+    await this.#settings.change(request);
+    this.#log.info(this.#settings.limits, 'Limits of retention changed');
+    await this.run();
+  }
+
+  /** Never rejects: what went wrong is in the run and in the log, and the next run tries again. */
+  run(): Promise<RetentionRun> {
+    const run = this.#tail.then(() => this.#runOnce());
+    this.#tail = run;
+    return run;
+  }
+
+  /** @throws StoreError */
+  async report(): Promise<RetentionResponse> {
+    const inventory = await takeInventory(this.#client);
+    return {
+      ...this.#settings.describe(),
+      bytesUsed: inventory.bytesUsed,
+      diskFreeBytes: inventory.diskFreeBytes,
+      diskTotalBytes: inventory.diskTotalBytes,
+      ...(await findTimeRange(this.#client)),
+      lastRun: this.#lastRun,
+      lastRemoval: this.#lastRemoval,
+    };
+  }
+
+  async #runOnce(): Promise<RetentionRun> {
+    const startedMs = this.#now();
+    const removed: RetentionRemoval[] = [];
+    let error: string | null = null;
+    try {
+      const inventory = await takeInventory(this.#client);
+      const ahead = inventory.days.map(({ day }) => day).filter((day) => isAhead(day, startedMs));
+      await this.#settings.noteAhead(ahead, startedMs);
+      const state = { ...inventory, aheadSinceMs: this.#settings.aheadSinceMs };
+      for (const step of planRetention(state, this.#settings.limits, startedMs)) {
+        const removal = await this.#take(step, inventory);
+        if (removal !== undefined) removed.push(removal);
+      }
+    } catch (failure) {
+      error = failure instanceof Error ? failure.message : String(failure);
+      this.#log.warn(
+        { err: failure },
+        'Retention could not remove what is over its limits; it tries again in a minute',
+      );
+    }
+    const run: RetentionRun = { startedMs, durationMs: this.#now() - startedMs, removed, error };
+    this.#lastRun = run;
+    if (removed.length > 0) {
+      this.#lastRemoval = run;
+      this.#log.info({ removed, durationMs: run.durationMs }, 'Retention removed spans');
+    }
+    return run;
+  }
+
+  async #take(step: RetentionStep, inventory: Inventory): Promise<RetentionRemoval | undefined> {
+    const { day, reason } = step;
+    const partitions = inventory.partitions.filter((partition) => partition.day === day);
+    if (step.kind === 'drop-day') {
+      const bytes = await dropDay(this.#client, partitions);
+      this.#hasDroppedDays = true;
+      const spans = partitions.find(({ table }) => table === 'spans')?.rows ?? 0;
+      return { day, reason, beforeMs: null, spans, bytes };
+    }
+    if (step.kind === 'delete-before') {
+      const spans = await hideBefore(this.#client, day, step.beforeMs);
+      return spans === 0 ? undefined : { day, reason, beforeMs: step.beforeMs, spans, bytes: 0 };
+    }
+    const trimmed = await trimDay(this.#client, partitions, step.bytes, inventory.diskFreeBytes);
+    return trimmed === undefined ? undefined : { day, reason, ...trimmed };
+  }
+}
