@@ -106,6 +106,12 @@ const errors = {
     message:
       'Spans that were received before still wait for the storage engine ({reason}), and what is not in it cannot be changed. Nothing was changed; try again in a few seconds.',
   },
+  CLEW_RETENTION_NOT_SAVED: {
+    status: 503,
+    retryable: true,
+    message:
+      'The limits were used once but could not be kept ({reason}), and are as they were before. Free some space in the data directory and set them again.',
+  },
   CLEW_BODY_NOT_JSON: {
     status: 415,
     retryable: false,

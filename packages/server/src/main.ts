@@ -17,6 +17,7 @@ import { zipkinProtocol } from './receive/zipkin-http.ts';
 import { DataControl } from './retain/data-control.ts';
 import { Retention } from './retain/retention.ts';
 import { RetentionSettings } from './retain/retention-settings.ts';
+import { SpaceReserve } from './retain/space-reserve.ts';
 import { createHealthServer } from './serve/health.ts';
 import { isLoopback } from './serve/host-check.ts';
 import { createHttpServer } from './serve/http-server.ts';
@@ -201,7 +202,9 @@ async function startRetaining(
     maxBytes: config.retentionMaxBytes,
     maxDiskShare: retentionDiskShare === undefined ? diskShareAtStart : retentionDiskShare,
   });
-  const retention = new Retention({ client, settings, log });
+  const reserve =
+    config.clickhouseUrl === undefined ? new SpaceReserve(join(resolve(config.dataDir), 'reserve')) : undefined;
+  const retention = new Retention({ client, settings, reserve, log });
   undo.push(() => retention.stop());
   retention.start();
   return new DataControl({ client, retention, flush: (signal) => spool.flush(signal), log });

@@ -9,9 +9,9 @@ import { readState, writeState } from './state-file.ts';
 type Overrides = { -readonly [Name in keyof RetentionLimits]?: RetentionLimits[Name] | undefined };
 
 interface RetentionState {
-  limits: Overrides;
+  readonly limits: Overrides;
   /** Unix milliseconds at which a day ahead of the clock was first seen. */
-  aheadSinceMs: Record<string, number>;
+  readonly aheadSinceMs: Readonly<Record<string, number>>;
 }
 
 const minBytes = 1024 * 1024;
@@ -32,12 +32,14 @@ const stateSchema: z.ZodType<RetentionState> = z.strictObject({
 export class RetentionSettings {
   readonly #path: string;
   readonly #atStart: RetentionLimits;
-  #state: RetentionState;
+  #limits: Overrides;
+  #aheadSinceMs: Readonly<Record<string, number>>;
 
-  private constructor(path: string, atStart: RetentionLimits, state: RetentionState) {
+  private constructor(path: string, atStart: RetentionLimits, { limits, aheadSinceMs }: RetentionState) {
     this.#path = path;
     this.#atStart = atStart;
-    this.#state = state;
+    this.#limits = limits;
+    this.#aheadSinceMs = aheadSinceMs;
   }
 
   /** @throws ClewError CLEW_CONFIG_INVALID when the file was damaged. */
@@ -50,7 +52,7 @@ export class RetentionSettings {
   }
 
   get limits(): RetentionLimits {
-    const { maxAgeMs, maxBytes, maxDiskShare } = this.#state.limits;
+    const { maxAgeMs, maxBytes, maxDiskShare } = this.#limits;
     return {
       maxAgeMs: maxAgeMs === undefined ? this.#atStart.maxAgeMs : maxAgeMs,
       maxBytes: maxBytes === undefined ? this.#atStart.maxBytes : maxBytes,
@@ -59,49 +61,54 @@ export class RetentionSettings {
   }
 
   get aheadSinceMs(): ReadonlyMap<string, number> {
-    return new Map(Object.entries(this.#state.aheadSinceMs));
+    return new Map(Object.entries(this.#aheadSinceMs));
   }
 
-  /** Notes which days lie ahead, and since when. */
+  /** Notes which days lie ahead, and since when; lasting when it resolves. */
   async noteAhead(days: readonly string[], nowMs: number): Promise<void> {
-    const known = this.#state.aheadSinceMs;
+    const known = this.#aheadSinceMs;
     if (days.length === Object.keys(known).length && days.every((day) => Object.hasOwn(known, day))) return;
-    const aheadSinceMs = Object.fromEntries(days.map((day) => [day, known[day] ?? nowMs]));
-    await this.#save({ ...this.#state, aheadSinceMs });
+    this.#aheadSinceMs = Object.fromEntries(days.map((day) => [day, known[day] ?? nowMs]));
+    await this.save();
   }
 
   /**
-   * Changes limits; durable when it resolves.
+   * Changes limits. They hold at once, but until {@link save} only for this process.
    * @param request the body of `PUT /clew/v1/retention`
+   * @returns takes the change back
    * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN; nothing is changed then
    */
-  async change(request: unknown): Promise<void> {
+  change(request: unknown): () => void {
     if (typeof request !== 'object' || request === null || Array.isArray(request)) {
       refuse('body', request, 'a JSON object such as {"age":"7d"}');
     }
     refuseUnknown(request as Record<string, undefined>, ['age', 'maxBytes', 'diskShare']);
     const { age, maxBytes, diskShare } = request as RetentionRequest;
-    const limits: Overrides = { ...this.#state.limits };
+    const previous = this.#limits;
+    const limits: Overrides = { ...previous };
     if (age !== undefined) limits.maxAgeMs = readAge(age);
     if (maxBytes !== undefined) limits.maxBytes = readBytes(maxBytes);
     if (diskShare !== undefined) limits.maxDiskShare = readShare(diskShare);
-    await this.#save({ ...this.#state, limits });
+    this.#limits = limits;
+    return () => {
+      this.#limits = previous;
+    };
+  }
+
+  /** Keeps what holds now for the next start; durable when it resolves. */
+  async save(): Promise<void> {
+    await writeState(this.#path, { limits: this.#limits, aheadSinceMs: this.#aheadSinceMs } satisfies RetentionState);
   }
 
   /** The limits as the API shows them. */
   describe(): Pick<RetentionResponse, 'age' | 'maxBytes' | 'diskShare'> {
     const { maxAgeMs, maxBytes, maxDiskShare } = this.limits;
-    const sourceOf = (name: keyof RetentionLimits) => (this.#state.limits[name] === undefined ? 'start' : 'api');
+    const sourceOf = (name: keyof RetentionLimits) => (this.#limits[name] === undefined ? 'start' : 'api');
     return {
       age: { value: maxAgeMs === null ? null : formatAge(maxAgeMs), source: sourceOf('maxAgeMs') },
       maxBytes: { value: maxBytes, source: sourceOf('maxBytes') },
       diskShare: { value: maxDiskShare, source: sourceOf('maxDiskShare') },
     };
-  }
-
-  async #save(state: RetentionState): Promise<void> {
-    await writeState(this.#path, state);
-    this.#state = state;
   }
 }
 

@@ -1,15 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetentionRemoval, RetentionResponse, RetentionRun } from '@clew/model';
+import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { findTimeRange, type Inventory, takeInventory } from './inventory.ts';
 import { isAhead, planRetention, type RetentionStep } from './plan.ts';
 import { dropDay, hideBefore, trimDay } from './remove.ts';
 import type { RetentionSettings } from './retention-settings.ts';
+import type { SpaceReserve } from './space-reserve.ts';
 
 export interface RetentionOptions {
   readonly client: StoreClient;
   readonly settings: RetentionSettings;
+  /** On the disk of the store; undefined where that is not ours. */
+  readonly reserve?: SpaceReserve | undefined;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now?: () => number;
@@ -24,6 +28,7 @@ const stopWaitMs = 2_000;
 export class Retention {
   readonly #client: StoreClient;
   readonly #settings: RetentionSettings;
+  readonly #reserve: SpaceReserve | undefined;
   readonly #log: Logger;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
@@ -33,9 +38,10 @@ export class Retention {
   #lastRemoval: RetentionRun | null = null;
   #hasDroppedDays = true;
 
-  constructor({ client, settings, log, now }: RetentionOptions) {
+  constructor({ client, settings, reserve, log, now }: RetentionOptions) {
     this.#client = client;
     this.#settings = settings;
+    this.#reserve = reserve;
     this.#log = log;
     this.#now = now ?? Date.now;
   }
@@ -59,14 +65,20 @@ export class Retention {
   }
 
   /**
-   * Changes the limits, and runs with them.
+   * Changes the limits, runs with them and keeps them, in this order: on a full disk there is room for them afterwards.
    * @param request the body of `PUT /clew/v1/retention`
-   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN
+   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN, CLEW_RETENTION_NOT_SAVED; the limits are as before
    */
   async change(request: unknown): Promise<void> {
-    await this.#settings.change(request);
+    const takeBack = this.#settings.change(request);
     this.#log.info(this.#settings.limits, 'Limits of retention changed');
     await this.run();
+    try {
+      await this.#settings.save();
+    } catch (error) {
+      takeBack();
+      throw new ClewError('CLEW_RETENTION_NOT_SAVED', { reason: (error as Error).message }, { cause: error });
+    }
   }
 
   /** Never rejects: what went wrong is in the run and in the log, and the next run tries again. */
@@ -96,13 +108,17 @@ export class Retention {
     let error: string | null = null;
     try {
       const inventory = await takeInventory(this.#client);
+      await this.#reserve?.giveUpWhenFull();
       const ahead = inventory.days.map(({ day }) => day).filter((day) => isAhead(day, startedMs));
-      await this.#settings.noteAhead(ahead, startedMs);
+      await this.#settings.noteAhead(ahead, startedMs).catch((failure: unknown) => {
+        this.#log.warn({ err: failure }, 'Could not note which days lie ahead of the clock');
+      });
       const state = { ...inventory, aheadSinceMs: this.#settings.aheadSinceMs };
       for (const step of planRetention(state, this.#settings.limits, startedMs)) {
         const removal = await this.#take(step, inventory);
         if (removal !== undefined) removed.push(removal);
       }
+      await this.#reserve?.refill();
     } catch (failure) {
       error = failure instanceof Error ? failure.message : String(failure);
       this.#log.warn(
