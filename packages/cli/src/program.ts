@@ -185,8 +185,8 @@ function addRetentionCommand(program: Command): void {
   retention
     .command('set')
     .description('Change the limits; they hold at once, and after a restart of the server.')
-    .option('--age <age>', 'such as 12h or 7d; none; or default, as the server was started', parseLimit)
-    .option('--max-bytes <bytes>', 'such as 50GiB; none; or default', parseLimit)
+    .option('--age <age>', 'such as 12h or 7d; none; or default, as the server was started')
+    .option('--max-bytes <bytes>', 'such as 50GiB; none; or default')
     .option('--disk-share <share>', 'above 0 up to 1; none; or default', parseShare)
     .addHelpText('after', '\nExample:\n  $ clew retention set --age 3d --max-bytes 10GiB')
     .action(async (change, command: Command) =>
@@ -275,13 +275,9 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-/** The server knows what a limit may be. */
-function parseLimit(text: string): string | null {
-  return text === 'none' ? null : text;
-}
-
-function parseShare(text: string): number | string | null {
-  return /^\d*\.?\d+$/.test(text) ? Number(text) : parseLimit(text);
+/** The server knows what a share may be. */
+function parseShare(text: string): number | string {
+  return /^\d*\.?\d+$/.test(text) ? Number(text) : text;
 }
 
 function parseMs(text: string): number {

@@ -23,7 +23,13 @@ export async function setRetention(change: RetentionRequest, { server, token, js
   if (age === undefined && maxBytes === undefined && diskShare === undefined) {
     throw new CliError('nothing to set: give --age, --max-bytes or --disk-share');
   }
-  print(await connect(server, token).changeRetention({ age, maxBytes, diskShare }), json);
+  const limits = { age: readNone(age), maxBytes: readNone(maxBytes), diskShare: readNone(diskShare) };
+  print(await connect(server, token).changeRetention(limits), json);
+}
+
+/** The word none takes a limit away. */
+function readNone<Value>(value: Value): Value | null {
+  return value === 'none' ? null : value;
 }
 
 function print(report: RetentionResponse, json = false): void {

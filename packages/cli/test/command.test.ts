@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { RetentionResponse } from '@clew/model';
 import { connect } from '#src/api-client.js';
 import { findAllTraces } from '#src/export.js';
 
@@ -225,6 +226,59 @@ describe('clew against a server', () => {
       `${server.uiUrl}/trace/${traceId}`,
       '',
     ]);
+  });
+
+  it('shows limits of retention, changes them, and shows what holds now', async () => {
+    const env = { CLEW_URL: server.uiUrl };
+    const shown = await run(['retention'], env);
+    assert.equal(shown.stderr, '');
+    assert.match(
+      shown.stdout,
+      /^Age {9}no limit\nBytes {7}no limit\nDisk share {2}0\.8\nStored {6}2 spans, [\d.]+ KiB/,
+    );
+    const changed = await run(
+      ['retention', 'set', '--age', '30d', '--max-bytes', '1.5GiB', '--disk-share', 'none'],
+      env,
+    );
+    assert.match(
+      changed.stdout,
+      /^Age {9}30d \(set over the API\)\nBytes {7}1\.5 GiB \(set over the API\)\nDisk share {2}no limit \(set over the API\)/,
+    );
+    const back = await run(
+      ['retention', 'set', '--age', 'default', '--max-bytes', 'default', '--disk-share', '.8'],
+      env,
+    );
+    assert.equal(back.code, 0, back.stderr);
+    const report = JSON.parse((await run(['retention', '--json'], env)).stdout) as RetentionResponse;
+    assert.deepEqual(report.age, { value: null, source: 'start' });
+    assert.deepEqual(report.diskShare, { value: 0.8, source: 'api' });
+    const refused = await run(['retention', 'set', '--age', 'soon'], env);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^clew: The parameter age is "soon".*\(CLEW_PARAMETER_INVALID\)\n$/);
+    assert.match((await run(['retention', 'set'], env)).stderr, /nothing to set/);
+  });
+
+  it('redacts an attribute and lists what was redacted', async () => {
+    const env = { CLEW_URL: server.uiUrl };
+    const started = await run(['redact', 'session', '--value', 'x', '--yes'], env);
+    assert.match(started.stdout, /^\S+Z {2}session = x: (done|\d+ parts to do)\n$/, started.stderr);
+    assert.match((await run(['redact'], env)).stdout, /^\S+Z {2}session = x: /);
+  });
+
+  it('deletes a trace that was acknowledged a moment before, and not without being told to', async () => {
+    const env = { CLEW_URL: server.uiUrl };
+    const id = 'd'.repeat(32);
+    const body = exportBody().replaceAll(traceId, id);
+    const headers = { 'content-type': 'application/json' };
+    const sent = await fetch(new URL('/v1/traces', server.otlpUrl), { method: 'POST', headers, body });
+    assert.equal(sent.status, 200);
+    const unasked = await run(['delete', id], env);
+    assert.deepEqual([unasked.code, unasked.stdout], [1, '']);
+    assert.match(unasked.stderr, /no terminal to ask on: add --yes/);
+    const deleted = await run(['delete', id, '--yes'], env);
+    assert.equal(deleted.stdout, `Deleted 2 spans of trace ${id}.\n`, deleted.stderr);
+    assert.match((await run(['trace', id], env)).stderr, /CLEW_TRACE_NOT_FOUND/);
+    assert.match((await run(['delete', id, '--yes'], env)).stderr, /CLEW_TRACE_NOT_FOUND/);
   });
 
   it('prints the trace as JSON with the attributes', async () => {

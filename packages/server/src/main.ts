@@ -15,6 +15,7 @@ import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './r
 import { createTextReceiver } from './receive/text-receiver.ts';
 import { zipkinProtocol } from './receive/zipkin-http.ts';
 import { DataControl } from './retain/data-control.ts';
+import { Redactions } from './retain/redactions.ts';
 import { Retention } from './retain/retention.ts';
 import { RetentionSettings } from './retain/retention-settings.ts';
 import { SpaceReserve } from './retain/space-reserve.ts';
@@ -207,7 +208,8 @@ async function startRetaining(
   const retention = new Retention({ client, settings, reserve, log });
   undo.push(() => retention.stop());
   retention.start();
-  return new DataControl({ client, retention, flush: (signal) => spool.flush(signal), log });
+  const redactions = await Redactions.open(client, join(resolve(config.dataDir), 'redactions.json'));
+  return new DataControl({ client, retention, redactions, flush: (signal) => spool.flush(signal), log });
 }
 
 /** receive -> transcode -> spool -> store */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createLogger } from '#src/log.js';
 import { DataControl } from '#src/retain/data-control.js';
 import type { RetentionLimits } from '#src/retain/plan.js';
+import { Redactions } from '#src/retain/redactions.js';
 import { Retention } from '#src/retain/retention.js';
 import { RetentionSettings } from '#src/retain/retention-settings.js';
 import type { StoreClient } from '#src/store/client.js';
@@ -28,5 +29,6 @@ export async function openDataControl({
 }: DataFixtureOptions): Promise<DataControl> {
   const settings = await RetentionSettings.open(join(dataDir, 'retention.json'), limits);
   const retention = new Retention({ client, settings, log, now });
-  return new DataControl({ client, retention, flush, log });
+  const redactions = await Redactions.open(client, join(dataDir, 'redactions.json'));
+  return new DataControl({ client, retention, redactions, flush, log });
 }

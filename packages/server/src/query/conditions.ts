@@ -2,7 +2,7 @@ import type { AttributeCondition, Search } from './search-request.ts';
 import type { Statement } from './statement.ts';
 
 /** The columns `attr_…`, one a type. */
-const attributeColumns = ['string', 'int', 'double', 'bool', 'other'] as const;
+export const attributeColumns = ['string', 'int', 'double', 'bool', 'other'] as const;
 
 const int64Min = -(2n ** 63n);
 const int64Max = 2n ** 63n - 1n;
@@ -52,7 +52,7 @@ export function buildConditions(
 }
 
 /** True for a row that has the attribute with this text. Adds its values to `params`. */
-function buildMatch(
+export function buildMatch(
   { key, value }: AttributeCondition,
   index: number,
   params: Record<string, string | number>,

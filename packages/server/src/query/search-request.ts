@@ -7,7 +7,7 @@ const maxLimit = 1000;
 const maxAttributes = 20;
 
 /** The engine's times end in the year 2262. */
-const maxTimeMs = 9_000_000_000_000;
+export const maxTimeMs = 9_000_000_000_000;
 
 const known = ['service', 'operation', 'attribute', 'minDuration', 'maxDuration', 'start', 'end', 'limit'] as const;
 

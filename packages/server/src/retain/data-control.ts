@@ -1,14 +1,17 @@
-import type { DeleteTraceResponse } from '@clew/model';
+import type { DeleteTraceResponse, Redaction, RedactionsResponse } from '@clew/model';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { deleteTrace } from './delete-trace.ts';
 import { deleteOrphanedResources } from './orphaned-resources.ts';
+import { parseRedaction } from './redaction-request.ts';
+import type { Redactions } from './redactions.ts';
 import type { Retention } from './retention.ts';
 
 export interface DataControlOptions {
   readonly client: StoreClient;
   readonly retention: Retention;
+  readonly redactions: Redactions;
   /** Resolves when all spans that were acknowledged before are in the store; rejects when the signal fires. */
   readonly flush: (signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
@@ -21,12 +24,14 @@ const flushTimeoutMs = 15_000;
 export class DataControl {
   readonly retention: Retention;
   readonly #client: StoreClient;
+  readonly #redactions: Redactions;
   readonly #flush: DataControlOptions['flush'];
   readonly #log: Logger;
 
-  constructor({ client, retention, flush, log }: DataControlOptions) {
+  constructor({ client, retention, redactions, flush, log }: DataControlOptions) {
     this.#client = client;
     this.retention = retention;
+    this.#redactions = redactions;
     this.#flush = flush;
     this.#log = log;
   }
@@ -40,6 +45,24 @@ export class DataControl {
     const answer = await deleteTrace(this.#client, traceId);
     this.#log.info(answer, 'Trace deleted');
     return answer;
+  }
+
+  /**
+   * Starts to replace an attribute in all that has been acknowledged so far.
+   * @param body of `POST /clew/v1/redactions`
+   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN, CLEW_SPOOL_BEHIND; StoreError
+   */
+  async redact(body: unknown): Promise<Redaction> {
+    const target = parseRedaction(body);
+    await this.#waitForSpool();
+    const redaction = await this.#redactions.start(target);
+    this.#log.info({ id: redaction.id, key: target.key }, 'Redaction started');
+    return redaction;
+  }
+
+  /** @throws StoreError */
+  listRedactions(): Promise<RedactionsResponse> {
+    return this.#redactions.list();
   }
 
   /** Only between two segments of the spool, see {@link deleteOrphanedResources}. Never rejects. */

@@ -21,6 +21,13 @@ export function serveDataApi(app: FastifyInstance, data: DataControl): void {
       return await data.retention.report();
     });
 
+    api.get<{ Querystring: RawParameters }>('/clew/v1/redactions', async ({ query }) => {
+      refuseUnknown(query, []);
+      return await data.listRedactions();
+    });
+
+    api.post('/clew/v1/redactions', async ({ body }) => await data.redact(body));
+
     api.delete<{ Params: { traceId: string } }>('/clew/v1/traces/:traceId', async ({ params }) => {
       return await data.deleteTrace(params.traceId);
     });
