@@ -43,7 +43,7 @@ const trimTo = 0.9;
 const leastLeft = 0.5;
 
 /** The day (UTC) of a time, as partitions are named. */
-export function dayOf(timeMs: number): string {
+function dayOf(timeMs: number): string {
   return new Date(timeMs).toISOString().slice(0, 10);
 }
 
