@@ -16,6 +16,7 @@ import { observeQueries, serveMetrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 import { securityHeaders } from './security-headers.ts';
 import { serveStats } from './stats.ts';
+import { traceQueries } from './trace-queries.ts';
 import { serveWebUi } from './web-ui.ts';
 
 export interface HttpServerOptions {
@@ -52,6 +53,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     checkHost(request.headers.host, host);
   });
   if (isAuthorized !== undefined) authorizeQueries(app, isAuthorized);
+  traceQueries(app);
   observeQueries(app, metrics);
   answerErrors(app, log);
   serveHealth(app, readiness);

@@ -1,3 +1,4 @@
+import { traced } from '../tracing.ts';
 import type { StoreClient } from './client.ts';
 import { insertNative } from './insert-native.ts';
 import { toStoreError } from './store-error.ts';
@@ -18,6 +19,11 @@ export async function insertBlock(
   block: Uint8Array,
   token: string,
 ): Promise<void> {
+  const attributes = { 'db.system.name': 'clickhouse', 'db.collection.name': table, 'clew.insert.bytes': block.length };
+  await traced(`insert ${table}`, attributes, () => sendBlock(client, table, block, token));
+}
+
+async function sendBlock(client: StoreClient, table: StoreTable, block: Uint8Array, token: string): Promise<void> {
   try {
     await insertNative(client, table, block, {
       insert_deduplicate: 1,

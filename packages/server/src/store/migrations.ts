@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { ClewError } from '../errors.ts';
+import { traced } from '../tracing.ts';
 import type { StoreClient } from './client.ts';
 import { toStoreError } from './store-error.ts';
 
@@ -58,10 +59,12 @@ ENGINE = MergeTree ORDER BY version SETTINGS fsync_after_insert = 1, fsync_part_
 }
 
 async function applyMigration(client: StoreClient, { version, name, statements }: Migration): Promise<void> {
-  for (const query of statements) await client.command({ query });
-  await client.command({
-    query: 'INSERT INTO clew_migrations SELECT {version:UInt32}, {name:String}, now()',
-    query_params: { version, name },
+  await traced('migrate', { 'clew.migration': name }, async () => {
+    for (const query of statements) await client.command({ query });
+    await client.command({
+      query: 'INSERT INTO clew_migrations SELECT {version:UInt32}, {name:String}, now()',
+      query_params: { version, name },
+    });
   });
 }
 
