@@ -171,7 +171,7 @@ function findBrokenRule(owner, file, site, packages) {
 
 /**
  * A stage imports itself, the stages listed for it, and files that stand in `src` itself; those files import no stage
- * unless they are composition roots, and no stage imports a composition root.
+ * unless they are composition roots or the front of that one stage, and no stage imports a composition root.
  *
  * @param {Package} owner @param {string} file @param {string} target @returns {string | undefined}
  */
@@ -182,11 +182,11 @@ function findBrokenStageRule(owner, file, target) {
     return 'cannot be resolved: there is no such file (relative imports are written with their extension)';
   }
   if (!target.startsWith(owner.src + sep)) return undefined;
-  const { stages, roots } = owner.rule;
+  const { stages, roots, fronts } = owner.rule;
   const from = readStage(owner, file);
   const to = readStage(owner, target);
   if (from.stage === undefined) {
-    if (to.stage === undefined || roots.includes(from.name)) return undefined;
+    if (to.stage === undefined || roots.includes(from.name) || fronts?.[from.name] === to.stage) return undefined;
     return `only ${roots.join(', ')} of ${owner.name} see all stages; ${from.name} stands beside them and imports none`;
   }
   const allowed = stages[from.stage];

@@ -9,6 +9,8 @@
  * @property {'declared' | readonly string[]} npm Packages of npm: any that its package.json declares, or only these.
  * @property {boolean} node Whether it may import modules of Node.
  * @property {readonly string[]} roots Files in `src` that put the stages together.
+ * @property {Readonly<Record<string, string>>} [fronts] Files in `src` that are the front of one folder: they import it,
+ *   and any stage may import them.
  * @property {Readonly<Record<string, readonly string[]>>} stages Each stage with the stages that it may import.
  */
 
@@ -61,7 +63,8 @@ export const packageRules = {
     clew: ['wire', 'model', 'traceql'],
     npm: 'declared',
     node: true,
-    roots: ['index.ts', 'main.ts', 'config.ts'],
+    roots: ['index.ts', 'main.ts'],
+    fronts: { 'config.ts': 'config' },
     stages: {
       ...inOrder('receive', 'transcode', 'spool', 'store', 'query', 'retain', 'serve'),
       // How settings are read, described and masked; `config.ts` is the table of them.
