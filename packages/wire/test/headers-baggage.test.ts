@@ -65,6 +65,22 @@ const valid: readonly [why: string, header: string, members: string[][]][] = [
     ],
   ],
   ['nothing in an empty header', '', []],
+  // From the test cases of W3C's own implementation.
+  [
+    'every character of ASCII that has to be encoded',
+    'SomeKey=%09%20%22%27%3B%3Dasdf%21%40%23%24%25%5E%26%2A%28%29',
+    [['SomeKey', '\t "\';=asdf!@#$%^&*()']],
+  ],
+  [
+    'tabs and spaces around every part of members with properties',
+    'SomeKey \t = \t SomeValue \t ; \t SomeProp \t , \t SomeKey2 \t = \t SomeValue2 \t ; \t ValueProp \t = \t PropVal',
+    [
+      ['SomeKey', 'SomeValue', 'SomeProp'],
+      ['SomeKey2', 'SomeValue2', 'ValueProp \t = \t PropVal'],
+    ],
+  ],
+  ['several properties of one name', 'k=v;p=1;p=2;p', [['k', 'v', 'p=1;p=2;p']]],
+  ['one member of 8192 bytes', `a=${'0123456789'.repeat(819)}`, [['a', '0123456789'.repeat(819)]]],
 ];
 for (const [why, header, expected] of valid) {
   test(`a baggage header is read: ${why}`, () => assert.deepEqual(read(header), expected));
