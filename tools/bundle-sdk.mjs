@@ -10,25 +10,31 @@ import { repositoryRoot } from './repository.mjs';
 const sdk = join(repositoryRoot, 'packages/sdk');
 const output = join(sdk, 'bundle');
 
-const bundle = await rolldown({
-  input: {
-    index: join(sdk, 'dist/index.js'),
-    register: join(sdk, 'dist/register.js'),
-    doctor: join(sdk, 'dist/doctor.js'),
-    // Threads: started by their file's name, which must lie beside the module that starts them.
-    'last-delivery-thread': join(sdk, 'dist/export/last-delivery-thread.js'),
-    'detector-worker': join(sdk, 'dist/resource/detector-worker.js'),
-  },
-  platform: 'node',
-  // The api must be the app's own copy: spans of the app and of its libraries meet there.
-  external: [/^node:/, '@opentelemetry/api'],
-});
+/** @param {Record<string, string>} input Files of `dist`, by their name in the bundle. @param {'esm' | 'cjs'} [format] */
+async function write(input, format = 'esm') {
+  const bundle = await rolldown({
+    input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(sdk, 'dist', file)])),
+    platform: 'node',
+    // The api must be the app's own copy: spans of the app and of its libraries meet there.
+    external: [/^node:/, '@opentelemetry/api'],
+  });
+  await bundle.write({
+    dir: output,
+    format,
+    sourcemap: true,
+    entryFileNames: format === 'esm' ? '[name].js' : '[name].cjs',
+    chunkFileNames: '[name]-[hash].js',
+  });
+  await bundle.close();
+}
+
 rmSync(output, { recursive: true, force: true });
-await bundle.write({
-  dir: output,
-  format: 'esm',
-  sourcemap: true,
-  entryFileNames: '[name].js',
-  chunkFileNames: '[name]-[hash].js',
+await write({
+  index: 'index.js',
+  register: 'register.js',
+  doctor: 'doctor.js',
+  // Threads: started by their file's name, which must lie beside the module that starts them.
+  'last-delivery-thread': 'export/last-delivery-thread.js',
+  'detector-worker': 'resource/detector-worker.js',
 });
-await bundle.close();
+await write({ register: 'register-by-require.js' }, 'cjs');

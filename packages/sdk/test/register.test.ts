@@ -101,3 +101,17 @@ test('only true disables: OTEL_SDK_DISABLED=1 does not, and is said to be wrong'
   assert.match(app.notices[0]!, /OTEL_SDK_DISABLED=1 is taken as false/);
   assert.match(app.notices[1]!, /^clew: tracing /);
 });
+
+test('the thread that runs the loader hooks of an app, and preloads what --require names, is not traced', async (t) => {
+  const hooks = 'export const resolve = (specifier, context, next) => next(specifier, context);';
+  const path = await writeApp(
+    t,
+    'app.mjs',
+    `import { register } from 'node:module';
+    register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hooks)}));
+    await import('node:os');`,
+  );
+  const app = runNode(t, ['--require', '@clew/sdk/register', path], { OTEL_TRACES_EXPORTER: 'none' });
+  assert.deepEqual(await app.exit(), { code: 0, signal: null }, app.stderr);
+  assert.equal(app.notices.length, 1, app.stderr);
+});
