@@ -37,4 +37,6 @@ await write({
   'last-delivery-thread': 'export/last-delivery-thread.js',
   'detector-worker': 'resource/detector-worker.js',
 });
+// By itself: what it shares with the others would be one more file that every app loads at its start.
+await write({ 'community-import-thread': 'instrument/community-import-thread.js' });
 await write({ register: 'register-by-require.js' }, 'cjs');

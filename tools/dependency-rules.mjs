@@ -135,7 +135,11 @@ function readImports(file, source) {
  * @returns {string | undefined} The sentence of the rule that the import breaks.
  */
 function findBrokenRule(owner, file, site, packages) {
-  if (site.specifier === undefined) return 'an import names its module with a literal, or this check cannot follow it';
+  if (site.specifier === undefined) {
+    const path = relative(owner.src, file).replaceAll(sep, '/');
+    if (owner.rule.computed?.includes(path)) return undefined;
+    return 'an import names its module with a literal, or this check cannot follow it';
+  }
   // Bundlers take a query (`./graph.ts?worker`); the file is what stands before it.
   const specifier = site.specifier.split('?')[0] ?? '';
   if (specifier.startsWith('.')) return findBrokenStageRule(owner, file, resolve(dirname(file), specifier));

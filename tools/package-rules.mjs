@@ -11,6 +11,7 @@
  * @property {readonly string[]} roots Files in `src` that put the stages together.
  * @property {Readonly<Record<string, string>>} [fronts] Files in `src` that are the front of one folder: they import it,
  *   and any stage may import them.
+ * @property {readonly string[]} [computed] Files that may import what is named by a value: a package of the app's.
  * @property {Readonly<Record<string, readonly string[]>>} stages Each stage with the stages that it may import.
  */
 
@@ -38,6 +39,7 @@ export const packageRules = {
     npm: ['@opentelemetry/api'],
     node: true,
     roots: ['index.ts', 'register.ts', 'doctor.ts', 'start.ts', 'tracer-provider.ts'],
+    computed: ['instrument/community-import-thread.ts'],
     stages: {
       ...inOrder('api', 'context', 'propagate', 'sample', 'record', 'export', 'instrument'),
       // Beside the path of a span: what the process is, and shorthands for apps on nothing but the api.

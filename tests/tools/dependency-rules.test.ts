@@ -25,6 +25,8 @@ const cleanTree: Record<string, string> = {
   }),
   'packages/sdk/src/index.ts':
     "import { readFileSync } from 'node:fs';\nexport type { Span } from '@opentelemetry/api';",
+  // It is told by the app's packages what to load.
+  'packages/sdk/src/instrument/community-import-thread.ts': 'await import(file);',
   'packages/model/package.json': JSON.stringify({ name: '@clew/model', ...entry }),
   'packages/model/src/index.ts': "import type { Block } from '@clew/wire';",
   'packages/server/package.json': JSON.stringify({ name: '@clew/server', dependencies: { pino: '1' }, ...entry }),

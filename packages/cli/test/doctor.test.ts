@@ -166,6 +166,32 @@ test('a library that nothing traces is named with the package to install, whethe
   ]);
 });
 
+test('a library that is an ES module is named among those that are traced, once the app has imported it', async (t) => {
+  const cwd = await writeApp(t, {
+    'package.json': '{ "name": "modern", "type": "module", "dependencies": { "moduledb": "1", "otherdb": "1" } }',
+    'node_modules/moduledb/package.json': '{ "version": "1.0.0", "type": "module" }',
+    'node_modules/moduledb/index.js': 'export const query = () => {};',
+    ...Object.fromEntries(
+      ['moduledb', 'otherdb'].map((name) => [
+        `node_modules/@opentelemetry/instrumentation-${name}/index.js`,
+        `const { InstrumentationBase, InstrumentationNodeModuleDefinition } = require('@opentelemetry/instrumentation');
+        exports.DbInstrumentation = class DbInstrumentation extends InstrumentationBase {
+          constructor(config) { super('${name}', '1', config); }
+          init() {
+            return new InstrumentationNodeModuleDefinition('${name}', ['*'], (exports) => {
+              this._wrap(exports, 'query', () => () => this.tracer.startSpan('query').end());
+            });
+          }
+        };`,
+      ]),
+    ),
+    'app.js': "import { query } from 'moduledb'; query();",
+  });
+  const { report } = await diagnose(t, cwd, ['--', 'node', 'app.js']);
+  assert.deepEqual(report.instrumented, ['moduledb']);
+  assert.deepEqual(report.spans.byService, { modern: { moduledb: 1 } });
+});
+
 test('an app that makes no span, an invalid variable and a silent collector are said; --fail-on problems makes the exit code 1', async (t) => {
   const cwd = await writeApp(t, { 'app.js': '' });
   const args = ['--fail-on', 'problems', '--', 'node', 'app.js'];

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -8,24 +8,32 @@ import { fileURLToPath } from 'node:url';
 const resolved: Readonly<Record<string, string>> = {
   '@clew/sdk': import.meta.resolve('@clew/sdk'),
   '@opentelemetry/api': import.meta.resolve('@opentelemetry/api'),
+  '@opentelemetry/instrumentation': import.meta.resolve('@opentelemetry/instrumentation'),
   '@opentelemetry/instrumentation-amqplib': import.meta.resolve('otel-amqplib'),
   '@opentelemetry/instrumentation-ioredis': import.meta.resolve('otel-ioredis'),
   '@opentelemetry/instrumentation-kafkajs': import.meta.resolve('otel-kafkajs'),
+  '@opentelemetry/instrumentation-koa': import.meta.resolve('otel-koa'),
+  '@opentelemetry/instrumentation-openai': import.meta.resolve('otel-openai'),
   '@opentelemetry/instrumentation-pg': import.meta.resolve('otel-pg'),
   '@opentelemetry/instrumentation-pino': import.meta.resolve('otel-pino'),
   '@opentelemetry/instrumentation-redis': import.meta.resolve('otel-redis'),
   '@opentelemetry/instrumentation-winston': import.meta.resolve('otel-winston'),
   amqplib: import.meta.resolve('amqplib'),
+  'iitm-2': import.meta.resolve('iitm-2'),
+  'import-in-the-middle': import.meta.resolve('import-in-the-middle'),
   ioredis: import.meta.resolve('ioredis'),
   kafkajs: import.meta.resolve('kafkajs'),
+  koa: import.meta.resolve('koa'),
+  openai: import.meta.resolve('openai'),
   pg: import.meta.resolve('pg'),
   pino: import.meta.resolve('pino'),
   redis: import.meta.resolve('redis'),
+  'require-in-the-middle': import.meta.resolve('require-in-the-middle'),
   winston: import.meta.resolve('winston'),
 };
 
 /** The folder of a package. */
-function packageFolder(name: string): string {
+export function packageFolder(name: string): string {
   const file = fileURLToPath(resolved[name]!);
   if (name === '@clew/sdk') return dirname(dirname(file));
   const inModules = file.lastIndexOf('/node_modules/') + '/node_modules/'.length;
@@ -50,11 +58,20 @@ export class LibraryApp {
     return app;
   }
 
-  /** Makes a package of the tests one of the app's, in its `node_modules` or in `folder`. */
-  async install(name: string, folder = 'node_modules'): Promise<void> {
-    const path = join(this.folder, folder, name);
+  /**
+   * Makes a package of the tests one of the app's, in its `node_modules` or in `folder`.
+   *
+   * @param as the name that it has there.
+   */
+  async install(name: string, folder = 'node_modules', as = name): Promise<void> {
+    const path = join(this.folder, folder, as);
     await mkdir(dirname(path), { recursive: true });
     await symlink(packageFolder(name), path);
+  }
+
+  /** Copies a package into the app's `node_modules`: what it depends on, it then finds there, too. */
+  async copy(name: string): Promise<void> {
+    await cp(packageFolder(name), join(this.folder, 'node_modules', name), { recursive: true });
   }
 
   /** Writes a file; returns its path. */

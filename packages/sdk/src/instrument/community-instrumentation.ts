@@ -1,26 +1,16 @@
-import { createRequire } from 'node:module';
-import type { TracerProvider } from '@opentelemetry/api';
-import { writeNotice } from '../notice.ts';
+import { metrics, type TracerProvider } from '@opentelemetry/api';
+import { reportFailure, writeNotice } from '../notice.ts';
+import {
+  createInstrumentations,
+  definitionsOf,
+  type Instrumentation,
+  type ModuleDefinition,
+} from './community-definitions.ts';
 import type { LibraryHook } from './community-load-hook.ts';
 import type { InstrumentationPackage } from './community-packages.ts';
+import { guardPatches } from './community-patch.ts';
 import { noteInstrumentation } from './community-registry.ts';
-
-/** What `@opentelemetry/instrumentation` says of one module that it patches; filled in when that is loaded. */
-interface ModuleDefinition {
-  readonly name?: string;
-  readonly supportedVersions?: readonly string[];
-  readonly moduleVersion?: string;
-  readonly moduleExports?: unknown;
-  readonly files?: readonly { readonly moduleExports?: unknown }[];
-}
-
-interface Instrumentation {
-  setTracerProvider(provider: TracerProvider): void;
-  disable(): void;
-  readonly _modules?: readonly ModuleDefinition[];
-}
-
-type InstrumentationClass = new (config: object) => Instrumentation;
+import { findModulesToWrap, type ModulesToWrap } from './import-in-the-middle.ts';
 
 /**
  * An instrumentation package of the community. It is loaded when the app loads the first of its libraries, a moment
@@ -29,8 +19,10 @@ type InstrumentationClass = new (config: object) => Instrumentation;
 export class CommunityInstrumentation implements LibraryHook {
   private readonly package: InstrumentationPackage;
   private readonly provider: TracerProvider;
-  private instances: Instrumentation[] = [];
+  private instances: readonly Instrumentation[] = [];
+  private modules: readonly ModulesToWrap[] | undefined;
   private isSettled = false;
+  private isJudged = false;
 
   constructor(found: InstrumentationPackage, provider: TracerProvider) {
     this.package = found;
@@ -44,11 +36,20 @@ export class CommunityInstrumentation implements LibraryHook {
     try {
       this.enable();
       this.note('enabled');
-      // Once the library is loaded it is known whether the instrumentation took it.
-      queueMicrotask(() => this.checkVersions());
+      this.judgeSoon();
     } catch (error) {
-      this.fail(`it cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
+      this.fail(`it cannot be loaded: ${textOf(error)}`);
     }
+  }
+
+  modulesToWrap(): readonly ModulesToWrap[] {
+    if (this.instances.length === 0) return [];
+    this.modules ??= [findModulesToWrap(this.package, this.instances) ?? []].flat();
+    return this.modules;
+  }
+
+  afterImport(): void {
+    this.judgeSoon();
   }
 
   /** The app loads the package by itself, and so will enable it by itself: twice would make two spans of one. */
@@ -66,26 +67,37 @@ export class CommunityInstrumentation implements LibraryHook {
   }
 
   disable(): void {
-    for (const instance of this.instances) instance.disable();
+    for (const instance of this.instances) {
+      try {
+        instance.disable();
+      } catch (error) {
+        reportFailure(`${this.package.name}, when it was disabled`, error);
+      }
+    }
     this.instances = [];
   }
 
   private enable(): void {
-    const load = createRequire(this.package.from);
-    const exports = load(this.package.name) as Record<string, unknown>;
-    const classes = new Set(Object.values(exports).filter(isInstrumentationClass));
-    if (classes.size === 0) throw new Error('it exports no instrumentation');
-    for (const Instrumentation of classes) {
-      const instance = new Instrumentation(configOf(this.package.shortName));
-      this.instances.push(instance);
+    this.instances = createInstrumentations(this.package, configOf(this.package.shortName));
+    guardPatches(definitionsOf(this.instances), (error) => this.fail(`its patch failed: ${textOf(error)}`));
+    for (const instance of this.instances) {
       instance.setTracerProvider(this.provider);
+      // Some make what they count with here alone, and fail without.
+      instance.setMeterProvider?.(metrics.getMeterProvider());
     }
+  }
+
+  /** Once the library is loaded it is known whether the instrumentation took it. */
+  private judgeSoon(): void {
+    queueMicrotask(() => this.checkVersions());
   }
 
   /** Instrumentations leave a version that they do not know alone, without a word. */
   private checkVersions(): void {
-    const seen = this.instances.flatMap(modulesOf).filter(({ moduleVersion }) => moduleVersion !== undefined);
-    if (seen.length === 0 || seen.some(isPatched)) return;
+    const seen = definitionsOf(this.instances).filter(({ moduleVersion }) => moduleVersion !== undefined);
+    if (this.isJudged || seen.length === 0) return;
+    this.isJudged = true;
+    if (seen.some(isPatched)) return;
     const versions = seen.map(
       ({ name, moduleVersion, supportedVersions = [] }) =>
         `${name} is ${moduleVersion}, and it knows ${supportedVersions.join(' || ') || 'some files of others'}`,
@@ -95,6 +107,7 @@ export class CommunityInstrumentation implements LibraryHook {
 
   /** Says that the library is not traced, and why. */
   private fail(reason: string): void {
+    this.isJudged = true;
     this.note('failed', reason);
     writeNotice('warn', `${this.package.name} does not trace ${this.package.shortName}: ${reason}`);
   }
@@ -105,22 +118,8 @@ export class CommunityInstrumentation implements LibraryHook {
   }
 }
 
-/** The definitions of an instrumentation, and of those that it consists of, as the one for redis does. */
-function modulesOf(instrumentation: Instrumentation): readonly ModuleDefinition[] {
-  const parts = Object.values(instrumentation).flatMap(
-    (value) => (value as Partial<Instrumentation> | null | undefined)?._modules ?? [],
-  );
-  return [...(instrumentation._modules ?? []), ...parts];
-}
-
 function isPatched({ moduleExports, files = [] }: ModuleDefinition): boolean {
   return moduleExports !== undefined || files.some((file) => file.moduleExports !== undefined);
-}
-
-function isInstrumentationClass(value: unknown): value is InstrumentationClass {
-  if (typeof value !== 'function' || !value.name.endsWith('Instrumentation')) return false;
-  const prototype = value.prototype as Partial<Record<'setTracerProvider' | 'disable', unknown>> | undefined;
-  return typeof prototype?.setTracerProvider === 'function' && typeof prototype.disable === 'function';
 }
 
 const loggers: ReadonlySet<string> = new Set(['bunyan', 'pino', 'winston']);
@@ -134,4 +133,8 @@ function configOf(shortName: string): object {
 function hasLogsSdk(): boolean {
   const api = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')] as { logs?: unknown };
   return Symbol.for('io.opentelemetry.js.api.logs') in globalThis || api?.logs !== undefined;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

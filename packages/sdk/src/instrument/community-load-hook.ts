@@ -1,13 +1,19 @@
 import Module from 'node:module';
-import { isAbsolute, sep } from 'node:path';
+import { types } from 'node:util';
 import { reportFailure } from '../notice.ts';
+import type { ModulesToWrap } from './import-in-the-middle.ts';
+import { packageNameOf } from './package-name.ts';
 
 /** What happens when a library is loaded. The modules of one library share one object. */
 export interface LibraryHook {
   /** Before its first module is evaluated; once. */
   beforeLoad?(): void;
-  /** After each of its modules is; what it returns takes the place of the exports. */
+  /** After each of its CommonJS modules is; what it returns takes the place of the exports. */
   afterLoad?(exports: unknown): unknown;
+  /** Which of its ES modules are patched; asked after `beforeLoad`. */
+  modulesToWrap?(): readonly ModulesToWrap[];
+  /** After each of these is evaluated. */
+  afterImport?(): void;
 }
 
 interface LoadedModule {
@@ -22,6 +28,14 @@ interface LoaderPrototype {
   require(this: unknown, request: string): unknown;
 }
 
+/** A hook on library loads. */
+export interface LibraryLoads {
+  /** Calls `beforeLoad` of a hook, unless that has happened. */
+  prepare(hook: LibraryHook): void;
+  /** Takes the hook off again. */
+  stop(): void;
+}
+
 /** The inside of Node's CommonJS loader that its own documentation tells people to patch. */
 interface CommonJsLoader {
   _load(request: string, parent: unknown, isMain: boolean): unknown;
@@ -34,7 +48,8 @@ const loader = Module as unknown as CommonJsLoader;
 
 /**
  * Calls hooks when libraries are loaded as CommonJS, which nearly all are, by `require` or by `import`: Node 20 to 26
- * pass both through `Module._load`, so that no ES module loader is needed.
+ * pass both through `Module._load`, so that no ES module loader is needed. `require` of an ES module passes it, too; its
+ * exports cannot be changed, so that who requires it gets an object that stands for them.
  *
  * ```
  *   require('pg')  ─▶ Module.prototype.require ─▶ Module._load('pg', parent)
@@ -48,9 +63,8 @@ const loader = Module as unknown as CommonJsLoader;
  * it.
  *
  * @param hooks by package name.
- * @returns takes the hook off again.
  */
-export function hookLibraryLoads(hooks: ReadonlyMap<string, LibraryHook>): () => void {
+export function hookLibraryLoads(hooks: ReadonlyMap<string, LibraryHook>): LibraryLoads {
   const original = loader._load;
   const prepared = new Set<LibraryHook>();
   const stops: (() => void)[] = [];
@@ -69,20 +83,28 @@ export function hookLibraryLoads(hooks: ReadonlyMap<string, LibraryHook>): () =>
   };
 
   const prepare = (hook: LibraryHook): void => {
+    if (prepared.has(hook)) return;
     prepared.add(hook);
     const { require } = loader.prototype;
     hook.beforeLoad?.();
     if (loader.prototype.require !== require) stops.push(keepPatchedExports(hooks, keep));
   };
 
+  const loadOriginal = (hook: LibraryHook, request: string, parent: unknown): unknown => {
+    const exports = original.call(loader, request, parent, false);
+    return hook.modulesToWrap !== undefined && types.isModuleNamespaceObject(exports)
+      ? standFor(exports as object)
+      : exports;
+  };
+
   const loadFile = (hook: LibraryHook, filename: string, request: string, parent: unknown): unknown => {
     const isFirst = !prepared.has(hook);
-    if (isFirst) prepare(hook);
+    prepare(hook);
     takeUnloaded(filename, imported);
     let exports =
       isFirst || parent === undefined || parent === null
         ? loader.prototype.require.call(parent, request)
-        : original.call(loader, request, parent, false);
+        : loadOriginal(hook, request, parent);
     if (hook.afterLoad !== undefined) exports = afterLoad(hook, exports);
     keep(filename, exports);
     return exports;
@@ -96,7 +118,7 @@ export function hookLibraryLoads(hooks: ReadonlyMap<string, LibraryHook>): () =>
       // Not installed: an optional dependency, say. Node throws what the app expects.
       return original.call(loader, request, parent, false);
     }
-    if (loading.has(filename)) return original.call(loader, request, parent, false);
+    if (loading.has(filename)) return loadOriginal(hook, request, parent);
     loading.add(filename);
     try {
       return loadFile(hook, filename, request, parent);
@@ -110,11 +132,28 @@ export function hookLibraryLoads(hooks: ReadonlyMap<string, LibraryHook>): () =>
     return hook === undefined ? original.call(loader, request, parent, isMain) : loadHooked(hook, request, parent);
   };
   loader._load = patched;
-  return () => {
-    isOn = false;
-    if (loader._load === patched) loader._load = original;
-    for (const stop of stops) stop();
+  return {
+    prepare,
+    stop() {
+      isOn = false;
+      if (loader._load === patched) loader._load = original;
+      for (const stop of stops) stop();
+    },
   };
+}
+
+/** An object with the exports of an ES module, whose properties can be replaced. */
+function standFor(namespace: object): object {
+  const exports = Object.create(null, { [Symbol.toStringTag]: { value: 'Module' } }) as Record<string, unknown>;
+  for (const name of Object.keys(namespace)) {
+    Object.defineProperty(exports, name, {
+      get: () => (namespace as typeof exports)[name],
+      set: (value: unknown) => Object.defineProperty(exports, name, { value, writable: true, enumerable: true }),
+      configurable: true,
+      enumerable: true,
+    });
+  }
+  return exports;
 }
 
 function afterLoad(hook: LibraryHook, exports: unknown): unknown {
@@ -175,23 +214,6 @@ function hookOf(hooks: ReadonlyMap<string, LibraryHook>, request: unknown): Libr
   if (direct !== undefined) return direct;
   const name = packageNameOf(request);
   return name === undefined ? undefined : hooks.get(name);
-}
-
-const inModules = `${sep}node_modules${sep}`;
-
-/** The package that a bare specifier or an absolute path belongs to. */
-function packageNameOf(request: string): string | undefined {
-  let path = request;
-  if (isAbsolute(request)) {
-    const start = request.lastIndexOf(inModules);
-    if (start < 0) return undefined;
-    path = request.slice(start + inModules.length);
-    if (sep !== '/') path = path.replaceAll(sep, '/');
-  }
-  const first = path.indexOf('/');
-  if (!path.startsWith('@')) return first < 0 ? path : path.slice(0, first);
-  const second = first < 0 ? -1 : path.indexOf('/', first + 1);
-  return second < 0 ? path : path.slice(0, second);
 }
 
 /** Which of the hooked libraries were loaded before: nothing can be done for these any more. */

@@ -53,8 +53,8 @@ function list(folder: string): string[] {
   }
 }
 
-/** Folders that may hold a `node_modules`, the nearest to the entry script first. */
-function listRoots(): Set<string> {
+/** Folders that may hold a `node_modules` of the app, the nearest to the entry script first. */
+export function listRoots(): Set<string> {
   const roots = new Set<string>();
   for (const start of [entryFolder(), process.cwd()]) {
     for (let folder = start; folder !== undefined; ) {

@@ -1,6 +1,7 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type { TracerProvider } from '@opentelemetry/api';
 import { writeNotice } from '../notice.ts';
+import { hookLibraryImports, type InstrumentedLibraries } from './community-import-hook.ts';
 import { CommunityInstrumentation } from './community-instrumentation.ts';
 import {
   builtinInstrumentations,
@@ -10,10 +11,11 @@ import {
   neverLoaded,
 } from './community-libraries.ts';
 import { hookLibraryLoads, type LibraryHook, listLoadedLibraries } from './community-load-hook.ts';
-import { findInstrumentationPackages } from './community-packages.ts';
+import { findInstrumentationPackages, type InstrumentationPackage, listRoots } from './community-packages.ts';
 import { clearInstrumentationReport, noteInstrumentation } from './community-registry.ts';
 import { correlateConsole } from './console-logs.ts';
 import { type LoggerName, loggerHooks } from './logs.ts';
+import { hasModulePackage } from './module-package.ts';
 
 export interface LibraryOptions {
   readonly tracerProvider: TracerProvider;
@@ -28,8 +30,9 @@ export interface LibraryOptions {
  * @returns stops it.
  */
 export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () => void {
-  const instrumentations: CommunityInstrumentation[] = [];
+  const active: { found: InstrumentationPackage; libraries: readonly string[] }[] = [];
   const hooks = new Map<string, LibraryHook>();
+  const byPackage = new Map<string, CommunityInstrumentation>();
   const found = findInstrumentationPackages();
   for (const each of found) {
     const { shortName, name } = each;
@@ -40,8 +43,10 @@ export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () 
     }
     if (builtinInstrumentations.has(shortName) && !namedInstrumentations().includes(shortName)) continue;
     const instrumentation = new CommunityInstrumentation(each, tracerProvider);
-    instrumentations.push(instrumentation);
-    for (const library of librariesOf(shortName)) addHook(hooks, library, instrumentation);
+    byPackage.set(name, instrumentation);
+    const libraries = librariesOf(shortName);
+    active.push({ found: each, libraries });
+    for (const library of libraries) addHook(hooks, library, instrumentation);
     hooks.set(name, { beforeLoad: () => instrumentation.leaveToApp() });
     if (builtinInstrumentations.has(shortName)) enableBuiltin(shortName, instrumentation);
   }
@@ -51,12 +56,24 @@ export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () 
   }
   const stopConsole = loggers.includes('console') ? correlateConsole() : undefined;
   failLoaded(hooks);
-  const stopHook = hooks.size === 0 ? undefined : hookLibraryLoads(hooks);
+  const stopLoads = hooks.size === 0 ? undefined : hookLoads(hooks, active);
   return () => {
-    stopHook?.();
+    stopLoads?.();
     stopConsole?.();
-    for (const instrumentation of instrumentations) instrumentation.disable();
+    for (const instrumentation of byPackage.values()) instrumentation.disable();
     clearInstrumentationReport();
+  };
+}
+
+/** Imports of ES modules are hooked only when there are any: it makes every module of the app a little slower to load. */
+function hookLoads(hooks: ReadonlyMap<string, LibraryHook>, instrumentations: InstrumentedLibraries): () => void {
+  const loads = hookLibraryLoads(hooks);
+  const libraries = instrumentations.flatMap((each) => each.libraries);
+  if (!hasModulePackage(libraries, listRoots())) return loads.stop;
+  const stopImports = hookLibraryImports({ hooks, prepare: loads.prepare, instrumentations });
+  return () => {
+    stopImports();
+    loads.stop();
   };
 }
 
@@ -71,6 +88,11 @@ function addHook(hooks: Map<string, LibraryHook>, library: string, instrumentati
     beforeLoad: () => {
       other.beforeLoad?.();
       instrumentation.beforeLoad();
+    },
+    modulesToWrap: () => [...(other.modulesToWrap?.() ?? []), ...instrumentation.modulesToWrap()],
+    afterImport: () => {
+      other.afterImport?.();
+      instrumentation.afterImport();
     },
   });
 }
