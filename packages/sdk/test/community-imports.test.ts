@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import Module from 'node:module';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LibraryApp, waysToStart } from './library-app.js';
 import { writeModuleInstrumentation, writeModuleLibrary } from './module-library.js';
@@ -234,6 +236,24 @@ test('an ES module is traced by an instrumentation whose import-in-the-middle ha
     assert.deepEqual(report, { moduledb: { state: 'enabled' } });
     assert.equal(run.notices.length, 1, run.stderr);
   }
+});
+
+test('an instrumentation that the app makes itself is left to it, though it is an ES module', async (t) => {
+  const app = await createApp(t, 'common');
+  const home = 'node_modules/@opentelemetry/instrumentation-moduledb';
+  await app.write(`${home}/package.json`, '{ "exports": { "require": "./index.js", "default": "./index.mjs" } }');
+  const text = await readFile(join(app.folder, home, 'index.js'), 'utf8');
+  await app.write(
+    `${home}/index.mjs`,
+    `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const exports = {};
+    ${text} export { ModuledbInstrumentation };`,
+  );
+  const source = `import { ModuledbInstrumentation } from '@opentelemetry/instrumentation-moduledb';
+    new ModuledbInstrumentation();
+    const { default: library } = await import('moduledb'); ${callAll('library')}`;
+  const { names, report } = await runApp(t, app, source);
+  assert.deepEqual(names, spansOfCalls());
+  assert.deepEqual(report, { moduledb: { state: 'off', reason: 'the app enables it itself' } });
 });
 
 test('a patch that fails is said once, and the library works on', async (t) => {

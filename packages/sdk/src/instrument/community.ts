@@ -16,6 +16,7 @@ import { clearInstrumentationReport, noteInstrumentation } from './community-reg
 import { correlateConsole } from './console-logs.ts';
 import { type LoggerName, loggerHooks } from './logs.ts';
 import { hasModulePackage } from './module-package.ts';
+import { replaceMethod } from './replace-method.ts';
 
 export interface LibraryOptions {
   readonly tracerProvider: TracerProvider;
@@ -57,12 +58,27 @@ export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () 
   const stopConsole = loggers.includes('console') ? correlateConsole() : undefined;
   failLoaded(hooks);
   const stopLoads = hooks.size === 0 ? undefined : hookLoads(hooks, active);
+  const stopWatching = byPackage.size === 0 ? undefined : leaveToApp(tracerProvider, byPackage);
   return () => {
     stopLoads?.();
+    stopWatching?.();
     stopConsole?.();
     for (const instrumentation of byPackage.values()) instrumentation.disable();
     clearInstrumentationReport();
   };
+}
+
+/**
+ * Every instrumentation takes a tracer under the name of its package when it is made. One that we have not made is the
+ * app's, which may have it from a bundle or an ES module, where no hook sees it loaded.
+ */
+function leaveToApp(provider: TracerProvider, byPackage: ReadonlyMap<string, CommunityInstrumentation>): () => void {
+  return replaceMethod(provider, 'getTracer', (getTracer) => {
+    return function (this: TracerProvider, name, ...rest) {
+      byPackage.get(name)?.leaveToApp();
+      return getTracer.call(this, name, ...rest);
+    };
+  });
 }
 
 /** Imports of ES modules are hooked only when there are any: it makes every module of the app a little slower to load. */
