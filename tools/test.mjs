@@ -88,7 +88,8 @@ await runCommand(async () => {
   const checked = values['no-check'] || positionals.length > 0 || (await check());
   if (chosen.some(({ name }) => name === 'node-versions')) await ensureNodeVersions();
   const chromium = await ensureChromium();
-  const servers = chosen.some(({ name }) => name === 'sdk') ? await ensureTestServers() : {};
+  const needsServers = chosen.some(({ name }) => name === 'sdk' || name === 'node-versions');
+  const servers = needsServers ? await ensureTestServers() : {};
   console.log(`\nRunning ${chosen.length} files of tests; the browser is ${chromium}\n`);
   // A whole suite on another Node is one test.
   const suites = chosen.filter(({ name }) => name === 'node-versions');

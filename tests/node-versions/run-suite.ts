@@ -8,10 +8,7 @@ const root = join(import.meta.dirname, '..', '..', '..');
 const sdk = join(root, 'packages', 'sdk');
 const hasBinaries = process.platform === 'linux' && process.arch === 'x64';
 
-/** Tests about other programs, which are no different under another Node. */
-const needsServers = /^(?:databases|brokers)/;
-
-// The suite takes one to two minutes. What hangs is ended file by file (--test-timeout below), long before this.
+// The suite takes two to three minutes. What hangs is ended file by file (--test-timeout below), long before this.
 const suiteTimeoutMs = 400_000;
 
 interface Outcome {
@@ -56,6 +53,6 @@ function run(command: string, args: readonly string[], signal: AbortSignal): Pro
 /** The compiled tests, found by their sources: what a removed test left behind never runs. */
 function listSuite(): string[] {
   return readdirSync(join(sdk, 'test'))
-    .filter((name) => name.endsWith('.test.ts') && !needsServers.test(name))
+    .filter((name) => name.endsWith('.test.ts'))
     .map((name) => join('dist-test', name.replace(/\.ts$/, '.js')));
 }

@@ -75,3 +75,37 @@ for (const { flag, form, extension } of waysToStart) {
     assert.equal(run.notices.length, 1, run.stderr);
   });
 }
+
+test('a query that waits for a connection of the pool belongs to the request that waits', async (t) => {
+  const sink = await OtlpSink.start();
+  t.after(() => sink.close());
+  const app = await LibraryApp.create(t, ['pg', '@opentelemetry/instrumentation-pg']);
+  const path = await app.write(
+    'app.mjs',
+    `import http from 'node:http'; import pg from 'pg';
+    const pool = new pg.Pool({ host: '127.0.0.1', port: Number(process.env.PG_PORT), user: 'postgres', max: 1 });
+    const server = http.createServer(async (request, response) => {
+      const name = request.url.slice(1);
+      await pool.query('SELECT pg_sleep(0.02), $1::text', [name]);
+      await pool.query('SELECT $1::text AS ' + name, [name]);
+      response.end();
+    });
+    server.listen(0, '127.0.0.1', () => console.log('port=' + server.address().port));
+    process.on('SIGTERM', () => { server.close(); pool.end(); });`,
+  );
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, PG_PORT: String(postgres.port) };
+  const run = runNode(t, ['--import', '@clew/sdk/register', path], env, app.folder);
+  const url = await run.url();
+  const names = ['first', 'second', 'third', 'fourth'];
+  await Promise.all(names.map(async (name) => (await fetch(`${url}/${name}`)).text()));
+  run.child.kill('SIGTERM');
+  assert.deepEqual(await run.exit(), { code: 0, signal: null }, run.stderr);
+  for (const name of names) {
+    const request = sink.spans.find(({ attributes }) => attributes['url.path'] === `/${name}`)!;
+    const children = sink.spans.filter(({ parentSpanId }) => parentSpanId === request.spanId);
+    assert.deepEqual(
+      children.flatMap(({ attributes }) => attributes['db.statement'] ?? attributes['db.query.text'] ?? []),
+      ['SELECT pg_sleep(0.02), $1::text', `SELECT $1::text AS ${name}`],
+    );
+  }
+});
