@@ -34,7 +34,7 @@ import { insertMissingSpans } from './store/insert-missing.ts';
 import { migrate } from './store/migrations.ts';
 import { StoreError } from './store/store-error.ts';
 import { readTls, type TlsOptions } from './tls.ts';
-import { MalformedRequestError, TranscoderThread } from './transcode/transcoder-thread.ts';
+import { MalformedRequestError, TranscoderEndedError, TranscoderThread } from './transcode/transcoder-thread.ts';
 
 /** Where spans are received. */
 interface ReceiverUrls {
@@ -265,6 +265,10 @@ async function startReceiving({
     } catch (error) {
       if (error instanceof MalformedRequestError) throw new OtlpError(400, error.message);
       if (error instanceof SpoolUnavailableError) throw new OtlpError(503, error.message, error.obstacle);
+      if (error instanceof TranscoderEndedError) {
+        log.error({ err: error }, 'The thread that reads requests ended; the next request starts another');
+        throw new OtlpError(503, error.message);
+      }
       throw error;
     }
   };

@@ -142,6 +142,11 @@ describe('OTLP JSON to protobuf', () => {
   it('refuses what is no JSON, no UTF-8, or nested without end', () => {
     assert.throws(() => otlpJsonToProtobuf(new TextEncoder().encode('{')), MalformedOtlpJsonError);
     assert.throws(() => otlpJsonToProtobuf(new Uint8Array([0x22, 0xff, 0x22])), MalformedOtlpJsonError);
+    const arrays = `{"resourceSpans":[${'['.repeat(50_000)}${']'.repeat(50_000)}]}`;
+    assert.throws(() => otlpJsonToProtobuf(new TextEncoder().encode(arrays)), {
+      name: 'MalformedOtlpJsonError',
+      message: 'resourceSpans[0] must be an object; got […]',
+    });
     const nested = (depth: number): unknown => {
       let value: unknown = { stringValue: 'deep' };
       for (let i = 0; i < depth; i++) value = { arrayValue: { values: [value] } };

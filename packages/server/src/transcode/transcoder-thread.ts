@@ -7,16 +7,21 @@ export class MalformedRequestError extends Error {
   override readonly name = 'MalformedRequestError';
 }
 
+/** The thread ended with requests in its hands; which of them was the reason is not known. They can be sent again. */
+export class TranscoderEndedError extends Error {
+  override readonly name = 'TranscoderEndedError';
+}
+
 export interface TranscodeOutcome {
-  /** One a request, in their order. */
-  readonly results: readonly (TranscodeResult | MalformedRequestError)[];
+  /** One a request, in their order; an error that is no {@link MalformedRequestError} is a bug. */
+  readonly results: readonly (TranscodeResult | Error)[];
   /** The rows of all requests together; null when none had a span. */
   readonly blocks: TraceBlocks | null;
 }
 
 /** What the worker answers; an error crosses as its message. */
 export interface WorkerAnswer {
-  readonly results: readonly (TranscodeResult | { readonly malformed: string })[];
+  readonly results: readonly (TranscodeResult | { readonly malformed: string } | { readonly failed: string })[];
   readonly blocks: TraceBlocks | null;
 }
 
@@ -49,9 +54,10 @@ export class TranscoderThread {
     const worker = new Worker(new URL('./worker.js', import.meta.url));
     worker.on('message', (answer: WorkerAnswer) => {
       this.#waiting.shift()?.resolve({
-        results: answer.results.map((result) =>
-          'malformed' in result ? new MalformedRequestError(result.malformed) : result,
-        ),
+        results: answer.results.map((result) => {
+          if ('malformed' in result) return new MalformedRequestError(result.malformed);
+          return 'failed' in result ? new Error(result.failed) : result;
+        }),
         blocks: answer.blocks,
       });
     });
@@ -63,6 +69,7 @@ export class TranscoderThread {
   #fail(worker: Worker, error: Error): void {
     if (this.#worker !== worker) return;
     this.#worker = null;
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    const ended = new TranscoderEndedError(`the requests could not be read: ${error.message}`, { cause: error });
+    for (const { reject } of this.#waiting.splice(0)) reject(ended);
   }
 }

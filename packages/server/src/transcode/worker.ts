@@ -39,7 +39,8 @@ function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {
     if (malformations.some((malformation) => error instanceof malformation)) {
       return { malformed: (error as Error).message };
     }
-    throw error;
+    // A bug of ours, but not one that the other requests of the group, or the thread, should pay for.
+    return { failed: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }
 

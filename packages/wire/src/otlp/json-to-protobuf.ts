@@ -231,9 +231,15 @@ function parseDouble(value: unknown, path: string): number {
 }
 
 function expected(what: string, value: unknown, path: string): MalformedOtlpJsonError {
-  const text = JSON.stringify(value) ?? 'nothing';
-  const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text;
-  return new MalformedOtlpJsonError(`${path} must be ${what}; got ${shown}`);
+  return new MalformedOtlpJsonError(`${path} must be ${what}; got ${show(value)}`);
+}
+
+/** Its outermost layer only: a value that was sent to annoy may be millions of arrays, one in the other. */
+function show(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : '[…]';
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0 ? '{}' : '{…}';
+  if (typeof value !== 'string') return String(value);
+  return value.length > 60 ? `${JSON.stringify(value.slice(0, 60))}…` : JSON.stringify(value);
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
