@@ -72,8 +72,8 @@ describe('sending spans to a server', () => {
     const { url, bodies } = await startScripted(busy);
     const sender = new SpanSender({ url, firstDelayMs: 20, giveUpAfterMs: 100 });
     await assert.rejects(sender.send(request, 2), /answers 503: the spool is full\. Given up after 0 s/);
-    // Waits of 20 and 40 ms, and not one of 80.
-    assert.equal(bodies.length, 3);
+    // Waits of 20 and 40 ms, and not one of 80; on a busy machine there may be time for one only.
+    assert.ok(bodies.length === 2 || bodies.length === 3, `${bodies.length} attempts`);
   });
 
   it('does not try again what the server refuses, and says why', async () => {

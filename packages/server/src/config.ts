@@ -232,7 +232,7 @@ const settings: SettingTable<Config> = {
     defaultText: '1 GiB or 5 % of the disk, whichever is less',
     schema: quantity(parseBytes, isBytes).optional(),
   },
-  retentionAgeMs: {
+  retentionAge: {
     variable: 'CLEW_RETENTION_AGE',
     flag: '--retention-age',
     expected: `none or ${ageSyntax}`,
@@ -300,7 +300,7 @@ export interface Config {
   /** Ingest is refused while the disk has less free. Default 1 GiB or 5 % of the disk, whichever is smaller. */
   readonly minFreeBytes: number | undefined;
   /** Spans older than this are removed; null keeps them. Default null. */
-  readonly retentionAgeMs: number | null;
+  readonly retentionAge: number | null;
   /** The oldest spans are removed while the store takes more; null sets no limit. Default null. */
   readonly retentionMaxBytes: number | null;
   /** The share that the store may take of what it has and the disk has free. Default 0.8, on a remote store none. */
@@ -385,7 +385,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     maxRequestBytes: read('maxRequestBytes'),
     spoolMaxBytes: read('spoolMaxBytes'),
     minFreeBytes: read('minFreeBytes'),
-    retentionAgeMs: read('retentionAgeMs'),
+    retentionAge: read('retentionAge'),
     retentionMaxBytes: read('retentionMaxBytes'),
     retentionDiskShare: read('retentionDiskShare'),
   };

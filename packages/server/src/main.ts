@@ -199,7 +199,7 @@ async function startRetaining(
   // What else lives on the disk of a ClickHouse that is not ours is not ours to reckon with.
   const diskShareAtStart = config.clickhouseUrl === undefined ? defaultDiskShare : null;
   const settings = await RetentionSettings.open(join(resolve(config.dataDir), 'retention.json'), {
-    maxAgeMs: config.retentionAgeMs,
+    maxAgeMs: config.retentionAge,
     maxBytes: config.retentionMaxBytes,
     maxDiskShare: retentionDiskShare === undefined ? diskShareAtStart : retentionDiskShare,
   });

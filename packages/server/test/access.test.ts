@@ -121,6 +121,16 @@ describe('bearer tokens', () => {
       const wrong = await fetch(server.uiUrl + path, { headers: { authorization: `Bearer ${ingestToken}` } });
       assert.equal(wrong.status, 401, path);
     }
+    const changes: readonly (readonly [method: string, path: string])[] = [
+      ['DELETE', `/clew/v1/traces/${'1'.repeat(32)}`],
+      ['PUT', '/clew/v1/retention'],
+      ['POST', '/clew/v1/redactions'],
+    ];
+    for (const [method, path] of changes) {
+      const headers = { 'content-type': 'application/json' };
+      const init = method === 'DELETE' ? { method } : { method, headers, body: '{}' };
+      assert.equal((await fetch(server.uiUrl + path, init)).status, 401, `${method} ${path}`);
+    }
     for (const path of ['/health', '/ready', '/ready/ingest', '/ready/queries', '/', '/search', '/favicon.svg']) {
       const open = await fetch(server.uiUrl + path, { headers: { accept: 'text/html,*/*' } });
       assert.equal(open.status, 200, path);

@@ -29,7 +29,7 @@ describe('parseConfig', () => {
       maxRequestBytes: 67_108_864,
       spoolMaxBytes: 1_073_741_824,
       minFreeBytes: undefined,
-      retentionAgeMs: null,
+      retentionAge: null,
       retentionMaxBytes: null,
       retentionDiskShare: undefined,
     });
@@ -78,10 +78,10 @@ describe('parseConfig', () => {
   }
 
   const quantities: readonly [SettingName, text: string, value: number | null][] = [
-    ['retentionAgeMs', '1m', 60_000],
-    ['retentionAgeMs', '1.5d', 129_600_000],
-    ['retentionAgeMs', '5200w', 3_144_960_000_000],
-    ['retentionAgeMs', 'none', null],
+    ['retentionAge', '1m', 60_000],
+    ['retentionAge', '1.5d', 129_600_000],
+    ['retentionAge', '5200w', 3_144_960_000_000],
+    ['retentionAge', 'none', null],
     ['retentionMaxBytes', '1MiB', 1_048_576],
     ['retentionMaxBytes', '50 GB', 50_000_000_000],
     ['retentionMaxBytes', 'none', null],
@@ -98,10 +98,10 @@ describe('parseConfig', () => {
   }
 
   for (const [name, text] of [
-    ['retentionAgeMs', '59s'],
-    ['retentionAgeMs', '0.9m'],
-    ['retentionAgeMs', '5201w'],
-    ['retentionAgeMs', '7'],
+    ['retentionAge', '59s'],
+    ['retentionAge', '0.9m'],
+    ['retentionAge', '5201w'],
+    ['retentionAge', '7'],
     ['retentionMaxBytes', '1048575'],
     ['retentionMaxBytes', '1 gib'],
     ['retentionMaxBytes', '9000TiB'],
