@@ -230,7 +230,7 @@ describe('a full disk', {
     const refused = await sendUntil(503);
     acknowledged.push(...refused.acknowledged);
     assert.match(refused.last.text, /ENOSPC/);
-    while ((await fetch(`${server.uiUrl}/health`)).status !== 200) await sleep(50);
+    while ((await fetch(`${server.uiUrl}/ready/queries`)).status !== 200) await sleep(50);
     assert.ok((await searchIds()).length > 0);
     assert.notDeepEqual(readdirSync(join(disk, 'data', 'spool')), [], 'nothing was left in the spool to be lost');
     isFull.abort();

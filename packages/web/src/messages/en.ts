@@ -93,7 +93,7 @@ export const en = {
   'search.results': 'Traces found',
   'search.service': 'Service',
   'search.all': '{count, plural, one {# trace} other {# traces}}',
-  'search.newest': 'The newest {count, plural, one {trace} other {# traces}}; older ones match too',
+  'search.newest': 'The newest {count, plural, one {# trace} other {# traces}}; older ones match too',
   'search.spans': '{count, plural, one {# span} other {# spans}}',
   'search.start': 'From',
   'search.timeWrong': 'Choose a date and a time.',
