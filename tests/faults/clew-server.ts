@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,13 +78,6 @@ export async function killAll({ child }: StartingServer): Promise<void> {
   await exited;
 }
 
-/** SIGTERM; gives the exit code. */
-export async function stopServer({ child }: StartingServer): Promise<number | null> {
-  const exited = once(child, 'exit') as Promise<[number | null]>;
-  child.kill('SIGTERM');
-  return (await exited)[0];
-}
-
 export function isAlive(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
@@ -105,7 +98,7 @@ export function enginePid({ child }: StartingServer): number | undefined {
 
 const mib = 1024 * 1024;
 
-/** What a process holds in memory now, and the most that it held since {@link forgetPeak}, in MiB. */
+/** What a process holds in memory now, and the most that it held in MiB. */
 export function readMemory(pid: number): { nowMib: number; peakMib: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const read = (field: string): number =>
@@ -113,13 +106,8 @@ export function readMemory(pid: number): { nowMib: number; peakMib: number } {
   return { nowMib: read('VmRSS'), peakMib: read('VmHWM') };
 }
 
-/** Starts the peak of {@link readMemory} anew. */
-export function forgetPeak(pid: number): void {
-  writeFileSync(`/proc/${pid}/clear_refs`, '5');
-}
-
 /** The segments that the engine has not taken yet. */
-export function listSegments(dataDir: string): string[] {
+function listSegments(dataDir: string): string[] {
   return readdirSync(join(dataDir, 'spool')).filter((name) => /\.(open|sealed)$/.test(name));
 }
 

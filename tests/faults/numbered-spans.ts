@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hexAt, otlpJsonToProtobuf, readNativeBlocks } from '@clew/wire';
 
 /** Spans of one request. */
-export const spansPerRequest = 20;
+const spansPerRequest = 20;
 
 /**
  * One trace and the requests that it was sent in. Its spans are numbered by their ids, so that the whole of what a sender
@@ -31,7 +31,7 @@ export function createTrace(): NumberedTrace {
 }
 
 /** The next request of a trace as OTLP protobuf. */
-export function encodeRequest(traceId: string, request: number): Uint8Array<ArrayBuffer> {
+function encodeRequest(traceId: string, request: number): Uint8Array<ArrayBuffer> {
   const startNs = BigInt(Date.now()) * 1_000_000n;
   const spans = Array.from({ length: spansPerRequest }, (_, i) => ({
     traceId,
@@ -121,7 +121,7 @@ export interface Tally {
 }
 
 /** Compares what was acknowledged with what the server has. */
-export async function tally(uiUrl: string, traces: readonly NumberedTrace[]): Promise<Tally> {
+async function tally(uiUrl: string, traces: readonly NumberedTrace[]): Promise<Tally> {
   const sum: Tally = { acknowledged: 0, lost: 0, doubled: 0 };
   for (const trace of traces) {
     const found = await countSpans(uiUrl, trace.traceId);
