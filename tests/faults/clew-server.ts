@@ -98,7 +98,7 @@ export function enginePid({ child }: StartingServer): number | undefined {
 
 const mib = 1024 * 1024;
 
-/** What a process holds in memory now, and the most that it held in MiB. */
+/** What a process holds in memory now, and the most that it ever held, in MiB. */
 export function readMemory(pid: number): { nowMib: number; peakMib: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const read = (field: string): number =>
