@@ -42,7 +42,7 @@ function mountDisk(): string | undefined {
 }
 
 async function start(...options: readonly string[]): Promise<Server> {
-  const ports = ['--http-port', '0', '--otlp-http-port', '0'];
+  const ports = ['http', 'otlp-http', 'zipkin', 'jaeger-http', 'health'].flatMap((name) => [`--${name}-port`, '0']);
   const args = ['serve', '--data-dir', join(disk, 'data'), '--log-level', 'fatal', ...ports, ...options];
   // Retention must not make room by itself: what is looked at here is a disk that stays full.
   const child = spawn(process.execPath, [clew, ...args, '--retention-disk-share', 'none'], {

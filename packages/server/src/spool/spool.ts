@@ -152,7 +152,7 @@ export class Spool {
           segment = await this.#openSegment();
           this.#open = segment;
         }
-        await segment.handle.writev(buffers, segment.bytes);
+        await writeWhole(segment.handle, buffers, segment.bytes);
         await segment.handle.datasync();
         segment.bytes += length;
       } catch (error) {
@@ -338,6 +338,18 @@ interface OpenSegment {
   /** Bytes of whole, synced commits. */
   bytes: number;
   readonly beganMs: number;
+}
+
+/** On a disk that fills up, a write may take a part and fail only when it is asked to take the rest. */
+async function writeWhole(handle: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void> {
+  const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  let { bytesWritten: written } = await handle.writev(buffers, position);
+  if (written === length) return;
+  const whole = Buffer.concat(buffers);
+  while (written < length) {
+    const { bytesWritten } = await handle.write(whole, written, length - written, position + written);
+    written += bytesWritten;
+  }
 }
 
 /** Makes a new file's name as durable as its content. */
