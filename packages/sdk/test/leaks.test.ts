@@ -137,8 +137,8 @@ async function heapOf(app: App): Promise<number> {
 /** Code is compiled, buffers have their size. */
 const warmUp = 2_000;
 
-/** An empty object that stayed behind would cost 64 bytes a request; a context or a span, some hundred. */
-const maxGrowthBytesEach = 50;
+/** A context that stayed behind would cost over a hundred bytes a request, a span several hundred; the rest is noise. */
+const maxGrowthBytesEach = 100;
 
 /** How many spans have come; each request is looked at once. */
 function countArrivals(sink: OtlpSink): () => number {

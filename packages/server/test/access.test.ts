@@ -10,6 +10,7 @@ import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { ProtobufReader } from '@clew/wire';
 import { collectTokens, createAuthorizationCheck } from '#src/access-tokens.js';
 import { readTls } from '#src/tls.js';
+import { freePorts } from './free-ports.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'clew-access-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -22,9 +23,7 @@ let nextDataDir = 0;
 
 function start(settings: Parameters<typeof parseConfig>[1]): Promise<RunningServer> {
   const dataDir = join(directory, `data-${nextDataDir++}`);
-  return startServer(
-    parseConfig({}, { dataDir, httpPort: 0, otlpHttpPort: 0, healthPort: 0, logLevel: 'silent', ...settings }),
-  );
+  return startServer(parseConfig({}, { dataDir, ...freePorts, healthPort: 0, logLevel: 'silent', ...settings }));
 }
 
 describe('bearer tokens', () => {

@@ -13,6 +13,7 @@ import { createHealthServer } from '#src/serve/health.js';
 import { Readiness } from '#src/serve/readiness.js';
 import { Spool } from '#src/spool/spool.js';
 import { findEngine } from './engine-pid.js';
+import { freePorts } from './free-ports.js';
 
 interface Answer {
   readonly status: number;
@@ -42,8 +43,7 @@ describe('health and readiness of a running server', () => {
     dataDir = await mkdtemp(join(tmpdir(), 'clew-health-'));
     const settings = {
       dataDir,
-      httpPort: 0,
-      otlpHttpPort: 0,
+      ...freePorts,
       healthPort: 0,
       spoolMaxBytes: 2 ** 20,
       logLevel: 'silent',
@@ -204,7 +204,7 @@ describe('the port of the health check', () => {
     const blocked = await new Promise<boolean>((resolve) => {
       blocker.once('error', () => resolve(false)).listen(13_133, '127.0.0.1', () => resolve(true));
     });
-    const settings = { dataDir, httpPort: 0, otlpHttpPort: 0, logLevel: 'silent' };
+    const settings = { dataDir, ...freePorts, logLevel: 'silent' };
     try {
       const server = await startServer(parseConfig({}, settings));
       const ready = await get(`${server.uiUrl}/ready`);

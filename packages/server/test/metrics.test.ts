@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +9,14 @@ import type { StatsResponse } from '@clew/model';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { Metrics } from '#src/metrics.js';
 import { findEngine } from './engine-pid.js';
+import { freePorts } from './free-ports.js';
 
 let dataDir: string;
 let server: RunningServer;
 
 before(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'clew-metrics-'));
-  const settings = { dataDir, httpPort: 0, otlpHttpPort: 0, healthPort: 0, maxRequestBytes: 4096, logLevel: 'silent' };
+  const settings = { dataDir, ...freePorts, healthPort: 0, maxRequestBytes: 4096, logLevel: 'silent' };
   server = await startServer(parseConfig({}, settings));
 });
 after(async () => {
@@ -187,13 +188,16 @@ describe('after traffic', () => {
     const engine = await findEngine();
     process.kill(engine, 'SIGSTOP');
     assert.equal(await post(bodyOf(spanOf(trace, '00000000000000ee', startMs))), 200);
+    // Its insert is under way then, to an engine that does not answer.
+    while (!(await readdir(join(dataDir, 'spool'))).some((name) => name.endsWith('.sealed'))) await sleep(20);
+    await sleep(100);
     const waiting = await readMetrics();
     assert.equal(waiting.get('clew_spool_segments'), 1);
     assert.ok(waiting.get('clew_spool_bytes')! > 100);
     assert.ok(waiting.get('clew_spool_oldest_age_seconds')! > 0);
     process.kill(engine, 'SIGKILL');
     let metrics = await readMetrics();
-    while (metrics.get('clew_stored_spans_total') !== 3) {
+    while (metrics.get('clew_stored_spans_total') !== 3 || metrics.get('clew_spool_bytes') !== 0) {
       await sleep(50);
       metrics = await readMetrics();
     }
