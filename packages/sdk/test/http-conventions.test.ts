@@ -428,11 +428,11 @@ test('client: fetch tells the version of HTTP that was spoken, HTTP/2 where Node
     response.end(incoming.httpVersion),
   ).listen(0, '127.0.0.1');
   await once(modern, 'listening');
+  t.after(() => modern.close());
   const { port: modernPort } = modern.address() as AddressInfo;
   const spoken = await (await fetch(`https://127.0.0.1:${modernPort}/`)).text();
   const [span] = await spansOf(kind.client);
   const [served] = await spansOf(kind.server);
-  t.after(() => modern.close());
   assert.equal(span!.attributes['network.protocol.version'], spoken.replace('.0', ''));
   assert.deepEqual(
     [span!.attributes['network.peer.address'], span!.attributes['network.peer.port']],

@@ -15,6 +15,7 @@ import { reportFailure } from '../notice.ts';
 import { RecordingSpan } from '../record/recording-span.ts';
 import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
+import { subscribeGuarded } from './guarded-subscribe.ts';
 import { httpAttribute, pushMethod, pushServer, redactQuery, setPeer, spanNameOf } from './http-conventions.ts';
 import { whenHttp2Loads } from './http2-loading.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
@@ -38,17 +39,22 @@ interface Outgoing {
 }
 
 const clientSpan = Symbol('clew.clientSpan');
-const clientStatus = Symbol('clew.clientStatus');
+/** On the sockets of fetch and undici. */
+const ofUndici = Symbol('clew.ofUndici');
+
+interface UndiciSocket {
+  [ofUndici]?: boolean;
+}
 
 interface TracedStream extends ClientHttp2Stream {
   [clientSpan]?: RecordingSpan;
-  [clientStatus]?: number;
 }
 
 /**
  * A span for every stream that `session.request` of `node:http2` opens, until it closes, with the conventions of HTTP/1.
  * A stream's headers are written before Node tells of it, so `request` itself is patched, on the prototype of all
- * sessions, once the app has loaded the module. gRPC is left to its own instrumentation, as in the server.
+ * sessions, once the app has loaded the module. gRPC is left to its own instrumentation, as in the server, and requests of
+ * fetch, which may speak HTTP/2, have a span already.
  *
  * @returns stops tracing.
  */
@@ -58,8 +64,12 @@ export function traceHttp2Client(options: InstrumentOptions): () => void {
     const { prototype, authorityKey } = describeSessions(http2);
     restore = replaceMethod(prototype, 'request', (original) => patchRequest(original, authorityKey, options));
   });
+  const stopMarking = subscribeGuarded<{ socket: UndiciSocket }>('undici:client:connected', ({ socket }) => {
+    socket[ofUndici] = true;
+  });
   return () => {
     stopWaiting();
+    stopMarking();
     restore?.();
   };
 }
@@ -89,7 +99,7 @@ function patchRequest(original: Request, authorityKey: symbol | undefined, optio
   return function (headers, requestOptions) {
     let traced: Traced | undefined;
     try {
-      traced = begin(readOutgoing(this, headers, authorityKey), options);
+      if (!isOfUndici(this)) traced = begin(readOutgoing(this, headers, authorityKey), options);
     } catch (error) {
       reportFailure('http2 client', error);
     }
@@ -150,6 +160,10 @@ function readOutgoing(session: ClientHttp2Session, headers: Headers, authorityKe
   };
 }
 
+function isOfUndici(session: ClientHttp2Session): boolean {
+  return (session.socket as UndiciSocket)[ofUndici] === true;
+}
+
 /** Before it is connected, a session does not know; its socket does. */
 function isEncrypted(session: ClientHttp2Session): boolean {
   return session.encrypted ?? (session.socket as Partial<TLSSocket>).encrypted === true;
@@ -208,7 +222,6 @@ function noteResponse(this: TracedStream, headers: IncomingHttpHeaders): void {
   if (span === undefined) return;
   try {
     const status = Number(headers[':status'] ?? 0);
-    this[clientStatus] = status;
     span.setAttribute(httpAttribute.statusCode, status);
     if (this.session !== undefined && !this.session.destroyed) setPeer(span, this.session.socket);
     const { response: captured } = capturedClientHeaders;
