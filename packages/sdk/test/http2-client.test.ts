@@ -262,6 +262,25 @@ for (const [fileName, source] of Object.entries(apps)) {
   }
 }
 
+test('a session over TLS that an app makes while its modules are evaluated is traced', async (t) => {
+  const seen: IncomingHttpHeaders[] = [];
+  const onStream: OnStream = (stream, headers) => {
+    seen.push(headers);
+    answerOk(stream, headers);
+  };
+  const { port } = await connectTo(t, onStream, createSecureServer(makeCertificate()));
+  const source = `
+import { connect } from 'node:http2';
+const session = connect('https://127.0.0.1:${port}', { rejectUnauthorized: false });
+session.request({ ':path': '/early' }).resume().on('close', () => session.close());
+`;
+  const app = runNode(t, ['--import', '@clew/sdk/register', await writeApp(t, 'app.mjs', source)], {
+    OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
+  });
+  assert.deepEqual(await app.exit(), { code: 0, signal: null });
+  assert.match(String(seen[0]!.traceparent), /^00-/);
+});
+
 test('an app that does not use HTTP/2 does not load it', async (t) => {
   const source = "console.log(process.moduleLoadList.includes('NativeModule http2'));";
   const app = runNode(t, ['--import', '@clew/sdk/register', await writeApp(t, 'app.mjs', source)], {
