@@ -147,7 +147,9 @@ async function countSpans(traceId: string): Promise<{ rows: number; distinct: nu
   const body = new Uint8Array(await response.arrayBuffer());
   if (response.status === 404) return { rows: 0, distinct: 0 };
   assert.equal(response.status, 200, Buffer.from(body).toString());
-  const ids = readNativeBlocks(body).flatMap((block) =>
+  // The last block is of resources.
+  const blocks = readNativeBlocks(body).filter(({ columns }) => columns.has('span_id'));
+  const ids = blocks.flatMap((block) =>
     Array.from({ length: block.rowCount }, (_, row) => hexAt(block.columns.get('span_id')!, row)),
   );
   return { rows: ids.length, distinct: new Set(ids).size };

@@ -89,13 +89,18 @@ export function detailsOf(table: TraceTable, row: number): SpanDetails {
     droppedEventsCount: numberOf(block, 'dropped_events_count', at),
     links: linksOf(block, at),
     droppedLinksCount: numberOf(block, 'dropped_links_count', at),
-    resource: readKeyValueList(bytesAt(anyColumnOf(block, 'resource_attributes'), at)),
+    resource: resourceOf(table, columnOf(block, 'resource_hash', 'bigint').values[at]!),
     scope: {
       name: stringAt(anyColumnOf(block, 'scope_name'), at),
       version: stringAt(anyColumnOf(block, 'scope_version'), at),
       attributes: readKeyValueList(bytesAt(anyColumnOf(block, 'scope_attributes'), at)),
     },
   };
+}
+
+function resourceOf({ origin }: TraceTable, hash: bigint): readonly KeyValue[] {
+  const bytes = origin.resources.get(hash);
+  return bytes === undefined ? [] : readKeyValueList(bytes);
 }
 
 function numberOf(block: NativeBlock, name: string, at: number): number {

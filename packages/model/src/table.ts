@@ -1,4 +1,4 @@
-import { hexAt, type NativeBlock, readNativeBlocks } from '@clew/wire';
+import { bytesAt, hexAt, type NativeBlock, readNativeBlocks } from '@clew/wire';
 import { anyColumnOf, columnOf, createStringPool } from './columns.ts';
 import { computeSelfTimes } from './self-time.ts';
 import { buildSpanIndex, type SpanIndex } from './span-index.ts';
@@ -44,17 +44,20 @@ export interface RowOrigin {
   readonly blockOf: Uint32Array;
   readonly rows: Uint32Array;
   readonly spanIds: SpanIndex;
+  /** Bytes of a KeyValueList, by the `resource_hash` of its spans. */
+  readonly resources: ReadonlyMap<bigint, Uint8Array>;
 }
 
 const statusError = 2;
 
 /**
- * Reads the answer of `GET /clew/v1/traces/<id>`: ClickHouse Native blocks with the columns of the table `spans` and
- * `resource_attributes`. The bytes are kept by the table and must not change.
+ * Reads the answer of `GET /clew/v1/traces/<id>`: ClickHouse Native blocks with the columns of the table `spans`, and
+ * ones of resources, with `resource_hash` and `attributes`. The bytes are kept by the table and must not change.
  * Throws `TraceTableError` when a column is missing or of another type, and what the reader of wire throws.
  */
 export function tableFromNative(bytes: Uint8Array): TraceTable {
-  const blocks = readNativeBlocks(bytes).filter((block) => block.rowCount > 0);
+  const all = readNativeBlocks(bytes).filter((block) => block.rowCount > 0);
+  const blocks = all.filter((block) => !isOfResources(block));
   const spanCount = blocks.reduce((sum, block) => sum + block.rowCount, 0);
   const columns = gatherColumns(blocks, spanCount);
   const startNs = earliest(columns.startNs);
@@ -96,7 +99,13 @@ export function tableFromNative(bytes: Uint8Array): TraceTable {
     status,
     errorCount,
     tree,
-    origin: { blocks, blockOf: pick(columns.blockOf), rows: pick(columns.rows), spanIds },
+    origin: {
+      blocks,
+      blockOf: pick(columns.blockOf),
+      rows: pick(columns.rows),
+      spanIds,
+      resources: gatherResources(all),
+    },
   };
 }
 
@@ -133,6 +142,20 @@ interface GatheredColumns {
   readonly parentIdLow: Uint32Array;
   readonly blockOf: Uint32Array;
   readonly rows: Uint32Array;
+}
+
+function isOfResources({ columns }: NativeBlock): boolean {
+  return columns.has('resource_hash') && columns.has('attributes');
+}
+
+function gatherResources(blocks: readonly NativeBlock[]): Map<bigint, Uint8Array> {
+  const resources = new Map<bigint, Uint8Array>();
+  for (const block of blocks.filter(isOfResources)) {
+    const hashes = columnOf(block, 'resource_hash', 'bigint').values;
+    const attributes = anyColumnOf(block, 'attributes');
+    for (let row = 0; row < block.rowCount; row++) resources.set(hashes[row]!, bytesAt(attributes, row));
+  }
+  return resources;
 }
 
 /** The blocks' columns, one after the other. */

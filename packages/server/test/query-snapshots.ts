@@ -33,19 +33,18 @@ FROM spans
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))
   AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16)))
 GROUP BY trace_id`,
-  resources: `SELECT DISTINCT toString(resource_hash) AS hash
+  resources: `SELECT resource_hash, attributes
+FROM resources
+WHERE resource_hash IN (
+  SELECT resource_hash FROM spans WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16))
+  AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
+)
+LIMIT 1 BY resource_hash`,
+  trace: `SELECT trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start, duration_ns, status_code, status_message, service, resource_hash, scope_name, scope_version, scope_attributes, attr_string, attr_int, attr_double, attr_bool, attr_other, dropped_attributes_count, event_time, event_name, event_attributes, event_dropped_attributes_count, dropped_events_count, link_trace_id, link_span_id, link_trace_state, link_flags, link_attributes, link_dropped_attributes_count, dropped_links_count
 FROM spans
-WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16))
-  AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))`,
-  trace: `SELECT spans.trace_id AS trace_id, spans.span_id AS span_id, spans.parent_span_id AS parent_span_id, spans.trace_state AS trace_state, spans.flags AS flags, spans.name AS name, spans.kind AS kind, spans.start AS start, spans.duration_ns AS duration_ns, spans.status_code AS status_code, spans.status_message AS status_message, spans.service AS service, spans.resource_hash AS resource_hash, spans.scope_name AS scope_name, spans.scope_version AS scope_version, spans.scope_attributes AS scope_attributes, spans.attr_string AS attr_string, spans.attr_int AS attr_int, spans.attr_double AS attr_double, spans.attr_bool AS attr_bool, spans.attr_other AS attr_other, spans.dropped_attributes_count AS dropped_attributes_count, spans.event_time AS event_time, spans.event_name AS event_name, spans.event_attributes AS event_attributes, spans.event_dropped_attributes_count AS event_dropped_attributes_count, spans.dropped_events_count AS dropped_events_count, spans.link_trace_id AS link_trace_id, spans.link_span_id AS link_span_id, spans.link_trace_state AS link_trace_state, spans.link_flags AS link_flags, spans.link_attributes AS link_attributes, spans.link_dropped_attributes_count AS link_dropped_attributes_count, spans.dropped_links_count AS dropped_links_count,
-  toLowCardinality(owners.attributes) AS resource_attributes
-FROM spans
-LEFT ANY JOIN (
-  SELECT resource_hash, attributes FROM resources WHERE resource_hash IN {resourceHashes:Array(UInt64)}
-) AS owners ON spans.resource_hash = owners.resource_hash
 WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16))
   AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
-ORDER BY spans.start, spans.span_id`,
+ORDER BY start, span_id`,
   tables: `SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes
 FROM system.parts
 WHERE active AND database = currentDatabase()

@@ -10,14 +10,22 @@ export interface TimeSlice {
 }
 
 const nsPerMs = 1_000_000n;
+const nsPerMinute = 60_000n * nsPerMs;
 const firstSliceNs = 10_000n * nsPerMs;
-/** A slice is at most so many times as long as the one before: a week takes nine. */
+/** A slice is at most so many times as long as the one before, but for whole minutes: a week takes nine. */
 const maxGrowth = 4n;
+
+/** A slice is too small for the engine to share it between threads of itself. */
+const readSideBySide = {
+  merge_tree_min_rows_for_concurrent_read: 8_192,
+  merge_tree_min_bytes_for_concurrent_read: 2 ** 20,
+};
 
 /**
  * The next part of a search's window, from its end to its start; undefined when all of it was searched. Rows are sorted
  * by time, so a slice that is not asked for is not read: a search that many traces match ends with the newest seconds,
- * however long its window is. Slices grow, but not far beyond what the matches so far let expect.
+ * however long its window is. Slices grow, but not far beyond what the matches so far let expect. They start with a
+ * minute, as within one rows are sorted by trace, and half of one costs as much as the whole.
  *
  * @param found how many traces the slices so far gave, of `wanted`
  */
@@ -43,7 +51,9 @@ export function nextSlice(
       if (leastNs < lengthNs) lengthNs = leastNs;
     }
   }
-  return { startNs: endNs - lengthNs > windowStartNs ? endNs - lengthNs : windowStartNs, endNs };
+  const startNs = endNs - lengthNs;
+  const minuteNs = startNs - (startNs % nsPerMinute);
+  return { startNs: minuteNs > windowStartNs ? minuteNs : windowStartNs, endNs };
 }
 
 /** The newest traces with a span in the slice for which all conditions hold, but those that are known. */
@@ -77,6 +87,7 @@ LIMIT {limit:UInt32}`,
       limit,
       ...(known.length > 0 && { known }),
     },
+    settings: readSideBySide,
   };
 }
 

@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { ClewError } from '../errors.ts';
 import type { StoreClient } from '../store/client.ts';
 import { toStoreError } from '../store/store-error.ts';
 import { refuse } from './parameters.ts';
-import { fetchRows, type Statement } from './statement.ts';
+import type { Statement } from './statement.ts';
 import { whereTraceIn } from './trace-rows.ts';
 
 /** The columns of `spans`, in the order of the schema. */
@@ -47,28 +48,27 @@ export const spanColumns: readonly string[] = [
 /** The trace of the parameter `traceId`. */
 export const givenTrace = 'toFixedString(unhex({traceId:String}), 16)';
 
-/** The resources of a trace: none when there is no such trace. Cheap, as it reads one column. */
-export function buildResourcesStatement(traceId: string): Statement {
+/** All spans of a trace, ordered by start. */
+export function buildTraceStatement(traceId: string): Statement {
   return {
-    sql: `SELECT DISTINCT toString(resource_hash) AS hash
+    sql: `SELECT ${spanColumns.join(', ')}
 FROM spans
-WHERE ${whereTraceIn(givenTrace)}`,
+WHERE ${whereTraceIn(givenTrace)}
+ORDER BY start, span_id`,
     params: { traceId },
   };
 }
 
-/** All spans of a trace, ordered by start, each with the attributes of its resource. */
-export function buildTraceStatement(traceId: string, resourceHashes: readonly bigint[]): Statement {
+/** The resources of a trace's spans, once each. */
+export function buildResourcesStatement(traceId: string): Statement {
   return {
-    sql: `SELECT ${spanColumns.map((column) => `spans.${column} AS ${column}`).join(', ')},
-  toLowCardinality(owners.attributes) AS resource_attributes
-FROM spans
-LEFT ANY JOIN (
-  SELECT resource_hash, attributes FROM resources WHERE resource_hash IN {resourceHashes:Array(UInt64)}
-) AS owners ON spans.resource_hash = owners.resource_hash
-WHERE ${whereTraceIn(givenTrace)}
-ORDER BY spans.start, spans.span_id`,
-    params: { traceId, resourceHashes },
+    sql: `SELECT resource_hash, attributes
+FROM resources
+WHERE resource_hash IN (
+  SELECT resource_hash FROM spans WHERE ${whereTraceIn(givenTrace)}
+)
+LIMIT 1 BY resource_hash`,
+    params: { traceId },
   };
 }
 
@@ -82,26 +82,58 @@ export function readTraceId(text: string): string {
 }
 
 /**
- * One trace as Native blocks: {@link spanColumns} and `resource_attributes`, a LowCardinality(String) with the bytes of
- * the resource's KeyValueList. A failure after the first block destroys the stream with an error.
+ * One trace as Native blocks: first the spans, with {@link spanColumns}, then their resources, with `resource_hash` and
+ * `attributes`, the bytes of a KeyValueList. Both are read side by side, which is faster than a join. A failure after the
+ * first block destroys the stream with an error.
  * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_TRACE_NOT_FOUND; StoreError
  */
 export async function openTrace(client: StoreClient, traceIdText: string): Promise<Readable> {
   const traceId = readTraceId(traceIdText);
-  const resources = await fetchRows<{ hash: string }>(client, buildResourcesStatement(traceId));
-  if (resources.length === 0) throw new ClewError('CLEW_TRACE_NOT_FOUND', { traceId });
-  const { sql, params, settings } = buildTraceStatement(
-    traceId,
-    resources.map(({ hash }) => BigInt(hash)),
-  );
+  const [spans, resources] = await openAll([
+    openNative(client, buildTraceStatement(traceId)),
+    openNative(client, buildResourcesStatement(traceId)),
+  ]);
+  const blocks = Readable.from(inTurn([spans!, resources!]), { objectMode: false });
+  if (await isWithoutRows(blocks)) {
+    blocks.destroy();
+    throw new ClewError('CLEW_TRACE_NOT_FOUND', { traceId });
+  }
+  return blocks;
+}
+
+async function openNative(client: StoreClient, { sql, params }: Statement): Promise<Readable> {
+  const { stream } = await client.exec({ query: `${sql}\nFORMAT Native`, query_params: { ...params } });
+  // Its reader learns of an error when its turn comes.
+  stream.on('error', () => {});
+  return stream;
+}
+
+/** All of them, or none. */
+async function openAll(opening: readonly Promise<Readable>[]): Promise<Readable[]> {
   try {
-    const { stream } = await client.exec({
-      query: `${sql}\nFORMAT Native`,
-      query_params: { ...params },
-      clickhouse_settings: { ...settings },
-    });
-    return stream;
+    return await Promise.all(opening);
   } catch (error) {
+    for (const each of await Promise.allSettled(opening)) if (each.status === 'fulfilled') each.value.destroy();
     throw toStoreError(error);
   }
+}
+
+async function* inTurn(streams: readonly Readable[]): AsyncGenerator<Uint8Array> {
+  try {
+    for (const stream of streams) yield* stream;
+  } finally {
+    for (const stream of streams) stream.destroy();
+  }
+}
+
+/** Whether nothing comes, or a block whose second number, that of its rows, is 0. */
+async function isWithoutRows(blocks: Readable): Promise<boolean> {
+  // Comes before the end, too.
+  await once(blocks, 'readable').catch((error: unknown) => {
+    throw toStoreError(error);
+  });
+  const bytes: Buffer | null = blocks.read();
+  if (bytes === null) return true;
+  blocks.unshift(bytes);
+  return bytes[1] === 0;
 }

@@ -4,7 +4,8 @@
 --
 -- Sorted by minute, then trace: the spans of a trace lie side by side, so its ids cost next to nothing, and it is read in
 -- one piece; a search that begins with the newest minutes can stop early. The indexes of values find the granules that may
--- hold one that is rare: an order, a user. docs/adr/0005 has the measurements.
+-- hold one that is rare: an order, a user. Granules are small, as a trace is a few rows of one. docs/adr/0005 has the
+-- measurements.
 CREATE TABLE IF NOT EXISTS spans
 (
     trace_id FixedString(16) CODEC(ZSTD(1)),
@@ -17,41 +18,41 @@ CREATE TABLE IF NOT EXISTS spans
     start DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     duration_ns Int64 CODEC(T64, ZSTD(1)),
     status_code UInt8 CODEC(ZSTD(1)),
-    status_message String CODEC(ZSTD(1)),
+    status_message String CODEC(ZSTD(3)),
     service LowCardinality(String) CODEC(ZSTD(1)),
     resource_hash UInt64 CODEC(ZSTD(1)),
     scope_name LowCardinality(String) CODEC(ZSTD(1)),
     scope_version LowCardinality(String) CODEC(ZSTD(1)),
     scope_attributes LowCardinality(String) CODEC(ZSTD(1)),
-    attr_string Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attr_string Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     attr_int Map(LowCardinality(String), Int64) CODEC(ZSTD(1)),
     attr_double Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
     attr_bool Map(LowCardinality(String), Bool) CODEC(ZSTD(1)),
-    attr_other Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attr_other Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     dropped_attributes_count UInt32,
     event_time Array(DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
     event_name Array(LowCardinality(String)) CODEC(ZSTD(1)),
-    event_attributes Array(String) CODEC(ZSTD(1)),
+    event_attributes Array(String) CODEC(ZSTD(3)),
     event_dropped_attributes_count Array(UInt32),
     dropped_events_count UInt32,
     link_trace_id Array(FixedString(16)),
     link_span_id Array(FixedString(8)),
     link_trace_state Array(String),
     link_flags Array(UInt32),
-    link_attributes Array(String) CODEC(ZSTD(1)),
+    link_attributes Array(String) CODEC(ZSTD(3)),
     link_dropped_attributes_count Array(UInt32),
     dropped_links_count UInt32,
-    INDEX attr_string_index mapValues(attr_string) TYPE bloom_filter(0.01),
-    INDEX attr_int_index mapValues(attr_int) TYPE bloom_filter(0.01),
-    INDEX attr_double_index mapValues(attr_double) TYPE bloom_filter(0.01),
-    INDEX service_index service TYPE bloom_filter(0.01),
-    INDEX name_index name TYPE bloom_filter(0.01),
-    INDEX duration_index duration_ns TYPE minmax
+    INDEX attr_string_index mapValues(attr_string) TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX attr_int_index mapValues(attr_int) TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX attr_double_index mapValues(attr_double) TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX service_index service TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX name_index name TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX duration_index duration_ns TYPE minmax GRANULARITY 4
 )
 ENGINE = MergeTree
 PARTITION BY toDate(start)
 ORDER BY (toStartOfMinute(start), trace_id)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The minutes in which spans of a trace start: where to find it. Right for traces that last for days, and for late spans.
 CREATE TABLE IF NOT EXISTS trace_minutes
