@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { ClewError } from '../errors.ts';
 import type { StoreClient } from '../store/client.ts';
@@ -83,57 +82,50 @@ export function readTraceId(text: string): string {
 
 /**
  * One trace as Native blocks: first the spans, with {@link spanColumns}, then their resources, with `resource_hash` and
- * `attributes`, the bytes of a KeyValueList. Both are read side by side, which is faster than a join. A failure after the
- * first block destroys the stream with an error.
+ * `attributes`, the bytes of a KeyValueList. Two statements are faster than a join. A failure after the first block
+ * destroys the stream with an error.
  * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_TRACE_NOT_FOUND; StoreError
  */
 export async function openTrace(client: StoreClient, traceIdText: string): Promise<Readable> {
   const traceId = readTraceId(traceIdText);
-  const [spans, resources] = await openAll([
-    openNative(client, buildTraceStatement(traceId)),
-    openNative(client, buildResourcesStatement(traceId)),
-  ]);
-  const blocks = Readable.from(inTurn([spans!, resources!]), { objectMode: false });
-  if (await isWithoutRows(blocks)) {
-    blocks.destroy();
+  const pieces = readTrace(client, traceId);
+  const first = await pieces.next().catch((error: unknown) => {
+    throw toStoreError(error);
+  });
+  // The second number of a block is that of its rows.
+  if (first.done || first.value[1] === 0) {
+    await pieces.return();
     throw new ClewError('CLEW_TRACE_NOT_FOUND', { traceId });
   }
-  return blocks;
+  const blocks = Readable.from(startWith(first.value, pieces), { objectMode: false });
+  // One that is closed before it was read has not begun with the pieces.
+  return blocks.once('close', () => void pieces.return());
+}
+
+async function* readTrace(client: StoreClient, traceId: string): AsyncGenerator<Uint8Array, void> {
+  let resources: Promise<Readable> | undefined;
+  try {
+    for await (const bytes of await openNative(client, buildTraceStatement(traceId))) {
+      // Not before spans are read: resources are stored first, so those of all spans that were read are there.
+      if (resources === undefined) {
+        resources = openNative(client, buildResourcesStatement(traceId));
+        // An error is thrown when it is their turn.
+        resources.catch(() => {});
+      }
+      yield bytes as Uint8Array;
+    }
+    if (resources !== undefined) yield* await resources;
+  } finally {
+    resources?.then((stream) => stream.destroy()).catch(() => {});
+  }
+}
+
+async function* startWith(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  yield first;
+  yield* rest;
 }
 
 async function openNative(client: StoreClient, { sql, params }: Statement): Promise<Readable> {
   const { stream } = await client.exec({ query: `${sql}\nFORMAT Native`, query_params: { ...params } });
-  // Its reader learns of an error when its turn comes.
-  stream.on('error', () => {});
-  return stream;
-}
-
-/** All of them, or none. */
-async function openAll(opening: readonly Promise<Readable>[]): Promise<Readable[]> {
-  try {
-    return await Promise.all(opening);
-  } catch (error) {
-    for (const each of await Promise.allSettled(opening)) if (each.status === 'fulfilled') each.value.destroy();
-    throw toStoreError(error);
-  }
-}
-
-async function* inTurn(streams: readonly Readable[]): AsyncGenerator<Uint8Array> {
-  try {
-    for (const stream of streams) yield* stream;
-  } finally {
-    for (const stream of streams) stream.destroy();
-  }
-}
-
-/** Whether nothing comes, or a block whose second number, that of its rows, is 0. */
-async function isWithoutRows(blocks: Readable): Promise<boolean> {
-  // Comes before the end, too.
-  await once(blocks, 'readable').catch((error: unknown) => {
-    throw toStoreError(error);
-  });
-  const bytes: Buffer | null = blocks.read();
-  if (bytes === null) return true;
-  blocks.unshift(bytes);
-  return bytes[1] === 0;
+  return stream.on('error', () => {});
 }
