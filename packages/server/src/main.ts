@@ -9,6 +9,7 @@ import { type Engine, startEngine } from './engine/engine.ts';
 import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { Metrics } from './metrics.ts';
+import { BodyBudget } from './receive/body-budget.ts';
 import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { OtlpError } from './receive/otlp-error.ts';
 import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
@@ -280,9 +281,12 @@ async function startReceiving({
     undo.push(() => closeServer(receiver));
     return formatUrl(host, (receiver.address() as AddressInfo).port, access.tls);
   };
+  // One as large as is allowed, and others beside it; many, where only small ones are allowed.
+  const budget = new BodyBudget(Math.max(2 * config.maxRequestBytes, 64 * 1024 * 1024));
   const optionsOf = (name: string) => ({
     ingest,
     maxRequestBytes: config.maxRequestBytes,
+    budget,
     metrics: metrics.receiver(name),
     isAuthorized: access.mayIngest,
     tls: access.tls,

@@ -6,6 +6,7 @@ import type { ReceiverMetrics } from '../metrics.ts';
 import { createWebServer, type TlsOptions } from '../tls.ts';
 import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { OtlpError } from './otlp-error.ts';
 import { contentTypes, encodeExportResponse, encodeStatus, type OtlpEncoding } from './otlp-response.ts';
 import type { SpanEncoding } from './span-encoding.ts';
@@ -32,6 +33,7 @@ export type Ingest = (request: ExportRequest) => Promise<ExportResult>;
 export interface OtlpHttpOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
+  readonly budget: BodyBudget;
   readonly metrics: ReceiverMetrics;
   /** Undefined: everyone may send. */
   readonly isAuthorized: AuthorizationCheck | undefined;
@@ -75,7 +77,7 @@ export function createOtlpHttpServer(options: OtlpHttpOptions): Server | SecureS
 async function handle(
   request: IncomingMessage,
   encoding: OtlpEncoding | null,
-  { ingest, maxRequestBytes, isAuthorized }: OtlpHttpOptions,
+  { ingest, maxRequestBytes, budget, isAuthorized }: OtlpHttpOptions,
 ): Promise<{ bytes: number; result: ExportResult }> {
   authorize(request, isAuthorized);
   const path = (request.url ?? '').split('?', 1)[0];
@@ -87,7 +89,7 @@ async function handle(
     const given = JSON.stringify(request.headers['content-type'] ?? '');
     throw new OtlpError(415, `Content-Type ${given} is not OTLP; send application/x-protobuf or application/json.`);
   }
-  const body = await readBody(request, maxRequestBytes);
+  const body = await readBody(request, maxRequestBytes, budget);
   // Counted before the body is handed over.
   const bytes = body.length;
   return { bytes, result: await ingest({ encoding, bytes: body }) };

@@ -6,6 +6,7 @@ import type { ReceiverMetrics } from '../metrics.ts';
 import { createWebServer, type TlsOptions } from '../tls.ts';
 import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { OtlpError } from './otlp-error.ts';
 import { type ExportResult, type Ingest, retryAfterSeconds } from './otlp-http.ts';
 import type { SpanEncoding } from './span-encoding.ts';
@@ -26,6 +27,7 @@ export interface SpanProtocol {
 export interface TextReceiverOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
+  readonly budget: BodyBudget;
   readonly metrics: ReceiverMetrics;
   /** Undefined: everyone may send. */
   readonly isAuthorized: AuthorizationCheck | undefined;
@@ -77,7 +79,7 @@ async function handle(
     const known = Object.keys(protocol.encodings).join(' or ');
     throw new OtlpError(415, `Content-Type ${JSON.stringify(given)} is not ${protocol.name}; send ${known}.`);
   }
-  const body = await readBody(request, options.maxRequestBytes);
+  const body = await readBody(request, options.maxRequestBytes, options.budget);
   // Counted before the body is handed over.
   const bytes = body.length;
   const result = await options.ingest({ encoding, bytes: body });
