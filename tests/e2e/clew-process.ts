@@ -9,7 +9,10 @@ const shop = `${repositoryRoot}examples/shop/dist/start.js`;
 
 const startTimeoutMs = 60_000;
 
-const freePorts = ['http', 'otlp-http', 'zipkin', 'jaeger-http'].flatMap((name) => [`--${name}-port`, '0']);
+const freePorts = ['http', 'otlp-http', 'otlp-grpc', 'zipkin', 'jaeger-http'].flatMap((name) => [
+  `--${name}-port`,
+  '0',
+]);
 
 /** A process under test, with what it has written so far for messages about its end. */
 export interface TestProcess {

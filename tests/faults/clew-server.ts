@@ -38,7 +38,14 @@ const readyPattern = /UI and API\s+(\S+)\s+OTLP\/HTTP\s+(\S+)\s+Zipkin\s+(\S+)\s
 
 /** `clew serve` at the head of a process group of its own, so that all of it can be killed in one blow. */
 export function spawnServer(dataDir: string, env: NodeJS.ProcessEnv = {}): StartingServer {
-  const ports = ['--http-port', '--otlp-http-port', '--zipkin-port', '--jaeger-http-port', '--health-port'];
+  const ports = [
+    '--http-port',
+    '--otlp-http-port',
+    '--otlp-grpc-port',
+    '--zipkin-port',
+    '--jaeger-http-port',
+    '--health-port',
+  ];
   const args = ['serve', '--data-dir', dataDir, '--log-level', 'warn', ...ports.flatMap((flag) => [flag, '0'])];
   const child = spawn(process.execPath, [clew, ...args], {
     detached: true,

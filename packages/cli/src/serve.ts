@@ -10,6 +10,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<void> {
     const addresses = [
       `  UI and API  ${server.uiUrl}`,
       `  OTLP/HTTP   ${server.otlpUrl}`,
+      `  OTLP/gRPC   ${server.otlpGrpcUrl}`,
       `  Zipkin      ${server.zipkinUrl}`,
       `  Jaeger      ${server.jaegerUrl}`,
       ...(server.healthUrl === undefined ? [] : [`  Health      ${server.healthUrl}`]),

@@ -31,7 +31,10 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outc
   });
 }
 
-const freePorts = ['http', 'otlp-http', 'zipkin', 'jaeger-http'].flatMap((name) => [`--${name}-port`, '0']);
+const freePorts = ['http', 'otlp-http', 'otlp-grpc', 'zipkin', 'jaeger-http'].flatMap((name) => [
+  `--${name}-port`,
+  '0',
+]);
 
 /** A server on free ports, by the command; the addresses are those that it prints. */
 async function serve(...args: readonly string[]) {

@@ -92,6 +92,15 @@ const settings: SettingTable<Config> = {
     placeholder: 'port',
     schema: port.default(4318),
   },
+  otlpGrpcPort: {
+    variable: 'CLEW_OTLP_GRPC_PORT',
+    flag: '--otlp-grpc-port',
+    expected: 'a port from 0 (any free one) to 65535',
+    group: 'Addresses',
+    description: 'port of OTLP over gRPC',
+    placeholder: 'port',
+    schema: port.default(4317),
+  },
   zipkinPort: {
     variable: 'CLEW_ZIPKIN_PORT',
     flag: '--zipkin-port',
@@ -274,6 +283,8 @@ export interface Config {
   readonly httpPort: number;
   /** OTLP over HTTP; 0 takes a free port. Default 4318. */
   readonly otlpHttpPort: number;
+  /** OTLP over gRPC; 0 takes a free port. Default 4317. */
+  readonly otlpGrpcPort: number;
   /** Zipkin v2; 0 takes a free port. Default 9411. */
   readonly zipkinPort: number;
   /** Jaeger's Thrift over HTTP; 0 takes a free port. Default 14268. */
@@ -370,6 +381,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     host: read('host'),
     httpPort: read('httpPort'),
     otlpHttpPort: read('otlpHttpPort'),
+    otlpGrpcPort: read('otlpGrpcPort'),
     zipkinPort: read('zipkinPort'),
     jaegerHttpPort: read('jaegerHttpPort'),
     healthPort: read('healthPort'),

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type AuthorizationCheck, collectTokens, createAuthorizationCheck } from './access-tokens.ts';
 import { type Config, nameSetting } from './config.ts';
@@ -10,6 +10,8 @@ import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { BodyBudget } from './receive/body-budget.ts';
+import { otlpGrpcProtocol } from './receive/grpc-protocol.ts';
+import { createGrpcReceiver } from './receive/grpc-receiver.ts';
 import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { OtlpError } from './receive/otlp-error.ts';
 import { createOtlpHttpServer, type ExportRequest, type ExportResult } from './receive/otlp-http.ts';
@@ -41,6 +43,8 @@ import { MalformedRequestError, TranscoderEndedError, TranscoderThread } from '.
 interface ReceiverUrls {
   /** OTLP over HTTP, such as `http://127.0.0.1:4318`. */
   readonly otlpUrl: string;
+  /** OTLP over gRPC, such as `http://127.0.0.1:4317`. */
+  readonly otlpGrpcUrl: string;
   /** Zipkin v2, such as `http://127.0.0.1:9411`. */
   readonly zipkinUrl: string;
   /** Jaeger's Thrift over HTTP, such as `http://127.0.0.1:14268`. */
@@ -164,7 +168,7 @@ async function startHealth(
   return formatUrl(host, (server.address() as AddressInfo).port);
 }
 
-async function listen(server: Server | SecureServer, target: ListenTarget): Promise<void> {
+async function listen(server: NetServer, target: ListenTarget): Promise<void> {
   server.listen(target.port, target.host);
   await once(server, 'listening').catch((error: unknown) => {
     throw explainListenFailure(error, target);
@@ -274,13 +278,14 @@ async function startReceiving({
     }
   };
 
-  const start = async (receiver: Server | SecureServer, setting: ReceiverPort, name: string): Promise<string> => {
+  const start = async ({ server, close }: Receiver, setting: ReceiverPort, name: string): Promise<string> => {
     const { host, [setting]: port } = config;
-    await listen(receiver, { host, port, ...nameSetting(setting) });
-    readiness.add('ingest', name, () => ({ ready: receiver.listening }));
-    undo.push(() => closeServer(receiver));
-    return formatUrl(host, (receiver.address() as AddressInfo).port, access.tls);
+    await listen(server, { host, port, ...nameSetting(setting) });
+    readiness.add('ingest', name, () => ({ ready: server.listening }));
+    undo.push(close);
+    return formatUrl(host, (server.address() as AddressInfo).port, access.tls);
   };
+  const overHttp = (server: Server | SecureServer): Receiver => ({ server, close: () => closeServer(server) });
   // One as large as is allowed, and others beside it; many, where only small ones are allowed.
   const budget = new BodyBudget(Math.max(2 * config.maxRequestBytes, 64 * 1024 * 1024));
   const optionsOf = (name: string) => ({
@@ -292,17 +297,30 @@ async function startReceiving({
     tls: access.tls,
     log,
   });
+  const grpcOptionsOf = (name: string) => ({
+    ...optionsOf(name),
+    requestTimeoutMs: 60_000,
+    isReady: async () => (await readiness.reportOn('ingest')).ready,
+  });
   const otlp = createOtlpHttpServer(optionsOf('otlp-http'));
+  const otlpGrpc = createGrpcReceiver(otlpGrpcProtocol, grpcOptionsOf('otlp-grpc'));
   const zipkin = createTextReceiver(zipkinProtocol, optionsOf('zipkin'));
   const jaeger = createTextReceiver(jaegerThriftProtocol, optionsOf('jaeger-http'));
   return {
-    otlpUrl: await start(otlp, 'otlpHttpPort', 'otlp-http'),
-    zipkinUrl: await start(zipkin, 'zipkinPort', 'zipkin'),
-    jaegerUrl: await start(jaeger, 'jaegerHttpPort', 'jaeger-http'),
+    otlpUrl: await start(overHttp(otlp), 'otlpHttpPort', 'otlp-http'),
+    otlpGrpcUrl: await start(otlpGrpc, 'otlpGrpcPort', 'otlp-grpc'),
+    zipkinUrl: await start(overHttp(zipkin), 'zipkinPort', 'zipkin'),
+    jaegerUrl: await start(overHttp(jaeger), 'jaegerHttpPort', 'jaeger-http'),
   };
 }
 
-type ReceiverPort = 'otlpHttpPort' | 'zipkinPort' | 'jaegerHttpPort';
+type ReceiverPort = 'otlpHttpPort' | 'otlpGrpcPort' | 'zipkinPort' | 'jaegerHttpPort';
+
+/** A port that takes spans. */
+interface Receiver {
+  readonly server: NetServer;
+  readonly close: () => Promise<void>;
+}
 
 /** query -> serve */
 async function startServing({ config, client, data, readiness, metrics, access, log, undo }: Parts): Promise<string> {

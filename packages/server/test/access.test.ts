@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { ProtobufReader } from '@clew/wire';
+import { credentials } from '@grpc/grpc-js';
 import { collectTokens, createAuthorizationCheck } from '#src/access-tokens.js';
 import { readTls } from '#src/tls.js';
 import { freePorts } from './free-ports.js';
+import { exportOverGrpc } from './official-grpc-export.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'clew-access-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -76,6 +78,17 @@ describe('bearer tokens', () => {
     assert.match(refused.headers.get('www-authenticate') ?? '', /^Bearer/);
     assert.equal((await post(`Bearer ${ingestToken}`)).status, 202);
     assert.equal((await fetch(`${server.jaegerUrl}/api/traces`, { method: 'POST' })).status, 401);
+  });
+
+  test('are asked for over gRPC too, in the metadata', async () => {
+    const plain = credentials.createInsecure();
+    assert.equal(await exportOverGrpc(server.otlpGrpcUrl, plain, `Bearer ${ingestToken}`), undefined);
+    for (const bad of [undefined, `Bearer ${queryToken}`]) {
+      assert.match(
+        (await exportOverGrpc(server.otlpGrpcUrl, plain, bad)) ?? '',
+        /16 UNAUTHENTICATED.*CLEW_INGEST_TOKENS/,
+      );
+    }
   });
 
   test('a refusal is a Status in the encoding of the request, before its body or path is looked at', async () => {
@@ -250,6 +263,15 @@ describe('TLS', () => {
       assert.equal(await send(`${server.otlpUrl}/v1/traces`, exportOptions, '{}'), 200);
       await assert.rejects(fetch(server.uiUrl.replace('https', 'http')));
       await assert.rejects(fetch(server.otlpUrl.replace('https', 'http')));
+      assert.match(server.otlpGrpcUrl, /^https:/);
+      assert.equal(
+        await exportOverGrpc(server.otlpGrpcUrl, credentials.createSsl(readFileSync(file('ca.pem')))),
+        undefined,
+      );
+      assert.notEqual(
+        await exportOverGrpc(server.otlpGrpcUrl.replace('https', 'http'), credentials.createInsecure()),
+        undefined,
+      );
       assert.equal((await fetch(`${server.healthUrl}/ready`)).status, 200);
     } finally {
       await server.close();
@@ -270,6 +292,13 @@ describe('TLS', () => {
         assert.equal(await send(url, { ...options, ...identityOf('client') }, body), 200);
         await assert.rejects(send(url, options, body), url);
         await assert.rejects(send(url, { ...options, ...identityOf('intruder') }, body), url);
+      }
+      const ca = readFileSync(file('ca.pem'));
+      const channelOf = (name: string) =>
+        credentials.createSsl(ca, readFileSync(file(`${name}.key`)), readFileSync(file(`${name}.pem`)));
+      assert.equal(await exportOverGrpc(server.otlpGrpcUrl, channelOf('client')), undefined);
+      for (const channel of [credentials.createSsl(ca), channelOf('intruder')]) {
+        assert.notEqual(await exportOverGrpc(server.otlpGrpcUrl, channel), undefined);
       }
     } finally {
       await server.close();

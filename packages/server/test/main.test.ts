@@ -52,6 +52,7 @@ describe('startServer', () => {
     const taken = [
       { setting: { httpPort: port }, flag: '--http-port', variable: 'CLEW_HTTP_PORT' },
       { setting: { otlpHttpPort: port }, flag: '--otlp-http-port', variable: 'CLEW_OTLP_HTTP_PORT' },
+      { setting: { otlpGrpcPort: port }, flag: '--otlp-grpc-port', variable: 'CLEW_OTLP_GRPC_PORT' },
       { setting: { zipkinPort: port }, flag: '--zipkin-port', variable: 'CLEW_ZIPKIN_PORT' },
       { setting: { jaegerHttpPort: port }, flag: '--jaeger-http-port', variable: 'CLEW_JAEGER_HTTP_PORT' },
     ];

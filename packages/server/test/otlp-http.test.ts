@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
-import { hexAt, otlpJsonToProtobuf, ProtobufReader, readNativeBlocks } from '@clew/wire';
+import { hexAt, ProtobufReader, readNativeBlocks } from '@clew/wire';
 import { freePorts } from './free-ports.js';
+import { paddedRequest, toProtobuf, traceOf } from './otlp-requests.js';
 
 const maxRequestBytes = 100_000;
 
@@ -25,23 +26,6 @@ after(async () => {
   await server.close();
   rmSync(directory, { recursive: true });
 });
-
-let nextId = 1;
-
-/** An OTLP JSON request of one trace with `count` spans that no other request has. */
-function traceOf(count: number): { traceId: string; json: string } {
-  const traceId = (nextId++).toString(16).padStart(32, '0');
-  const spans = Array.from({ length: count }, (_, i) => ({
-    traceId,
-    spanId: (i + 1).toString(16).padStart(16, '0'),
-    name: `span ${i}`,
-    startTimeUnixNano: '1790000000000000000',
-    endTimeUnixNano: '1790000000000000500',
-  }));
-  return { traceId, json: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }) };
-}
-
-const toProtobuf = (json: string): Uint8Array => otlpJsonToProtobuf(new TextEncoder().encode(json));
 
 interface Answer {
   readonly status: number;
@@ -188,12 +172,7 @@ describe('OTLP over HTTP', () => {
   }
 
   it('takes a body of exactly the limit', async () => {
-    // Unknown fields are legal: a field of padding brings the body to the limit.
-    const padding = maxRequestBytes - 4;
-    const body = Buffer.concat([
-      Buffer.from([0x7a, (padding & 0x7f) | 0x80, ((padding >>> 7) & 0x7f) | 0x80, padding >>> 14]),
-      Buffer.alloc(padding),
-    ]);
+    const body = paddedRequest(maxRequestBytes);
     assert.equal(body.length, maxRequestBytes);
     assert.equal((await post(body, protobuf)).status, 200);
     assert.equal((await post(gzipSync(body), { ...protobuf, 'content-encoding': 'gzip' })).status, 200);

@@ -3,7 +3,10 @@ import type { AuthorizationCheck } from '../access-tokens.ts';
 import { OtlpError } from './otlp-error.ts';
 
 /** Lets a request in that has a token for spans; when there are none, everyone. @throws OtlpError 401 */
-export function authorize(request: IncomingMessage, isAuthorized: AuthorizationCheck | undefined): void {
+export function authorize(
+  request: Pick<IncomingMessage, 'headers'>,
+  isAuthorized: AuthorizationCheck | undefined,
+): void {
   const { authorization } = request.headers;
   if (isAuthorized === undefined || isAuthorized(authorization)) return;
   const what = authorization === undefined ? 'A bearer token is needed' : 'The bearer token is not known';

@@ -1,0 +1,182 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import type { AuthorizationCheck } from '../access-tokens.ts';
+import type { Logger } from '../log.ts';
+import type { ReceiverMetrics } from '../metrics.ts';
+import type { TlsOptions } from '../tls.ts';
+import { authorize } from './authorize.ts';
+import type { BodyBudget } from './body-budget.ts';
+import { checkHealth, healthCheckPath } from './grpc-health.ts';
+import { grpcCompressions, readGrpcMessage } from './grpc-message.ts';
+import type { GrpcProtocol } from './grpc-protocol.ts';
+import { createGrpcServer, type GrpcServer } from './grpc-server.ts';
+import { errorHeaders, GrpcError, grpcCodes, okHeaders } from './grpc-status.ts';
+import { parseGrpcTimeoutMs } from './grpc-timeout.ts';
+import { OtlpError } from './otlp-error.ts';
+import type { Ingest } from './otlp-http.ts';
+
+export interface GrpcReceiverOptions {
+  readonly ingest: Ingest;
+  readonly maxRequestBytes: number;
+  readonly budget: BodyBudget;
+  /** How long a call may take to send its message. */
+  readonly requestTimeoutMs: number;
+  readonly metrics: ReceiverMetrics;
+  /** Undefined: everyone may send. */
+  readonly isAuthorized: AuthorizationCheck | undefined;
+  /** Undefined: HTTP/2 without TLS. */
+  readonly tls: TlsOptions | undefined;
+  /** What a health check is answered with. */
+  readonly isReady: () => Promise<boolean>;
+  readonly log: Logger;
+}
+
+/**
+ * Receives spans by a unary gRPC call, and answers health checks. A call ends with OK when the spans are on disk.
+ *
+ * ```
+ * call     HEADERS :path, grpc-encoding   DATA one message, its end
+ * answer   HEADERS :status 200            DATA one message            HEADERS grpc-status 0
+ * refusal  HEADERS :status 200, grpc-status, grpc-message, and RetryInfo in grpc-status-details-bin
+ * ```
+ */
+export function createGrpcReceiver(protocol: GrpcProtocol, options: GrpcReceiverOptions): GrpcServer {
+  return createGrpcServer({
+    tls: options.tls,
+    log: options.log,
+    answer: (stream, headers) => {
+      // A caller that goes away: reading fails too, and nobody is left to be told.
+      stream.on('error', () => {});
+      if (isGrpc(headers)) void new Call(stream, headers, protocol, options).run();
+      else answerOthers(stream);
+    },
+  });
+}
+
+function isGrpc(headers: IncomingHttpHeaders): boolean {
+  return headers[':method'] === 'POST' && /^application\/grpc($|[+;])/.test(headers['content-type'] ?? '');
+}
+
+function answerOthers(stream: ServerHttp2Stream): void {
+  stream.respond({ ':status': 415, 'content-type': 'text/plain; charset=utf-8' });
+  stream.end('This port speaks gRPC: the method must be POST and the content-type application/grpc.\n');
+}
+
+const responseHeaders = {
+  ':status': 200,
+  'content-type': 'application/grpc',
+  'grpc-accept-encoding': grpcCompressions.join(','),
+};
+
+// How long a caller that was refused may go on sending.
+const lingerMs = 1_000;
+
+/** One call, from its headers to its status. */
+class Call {
+  readonly #stream: ServerHttp2Stream;
+  readonly #headers: IncomingHttpHeaders;
+  readonly #protocol: GrpcProtocol;
+  readonly #options: GrpcReceiverOptions;
+  readonly #startedMs = performance.now();
+  #isOver = false;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    protocol: GrpcProtocol,
+    options: GrpcReceiverOptions,
+  ) {
+    this.#stream = stream;
+    this.#headers = headers;
+    this.#protocol = protocol;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const deadlineMs = parseGrpcTimeoutMs(this.#headers['grpc-timeout'] as string | undefined);
+    // Spans that are being written stay; the caller sends them again, as after every lost answer.
+    const deadline =
+      deadlineMs !== undefined && deadlineMs < longestTimerMs
+        ? setTimeout(() => this.#refuse(tooSlow('call', deadlineMs)), deadlineMs)
+        : undefined;
+    try {
+      await this.#answer();
+    } catch (error) {
+      this.#refuse(error);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  async #answer(): Promise<void> {
+    const { isAuthorized, isReady, ingest, metrics } = this.#options;
+    const { service, method, encoding, encodeResponse } = this.#protocol;
+    const path = String(this.#headers[':path']);
+    if (path === healthCheckPath) {
+      this.#respond(await checkHealth(await this.#readMessage(), [service], isReady));
+      return;
+    }
+    authorize({ headers: this.#headers }, isAuthorized);
+    if (path !== `/${service}/${method}`) {
+      const known = `/${service}/${method}, ${healthCheckPath}`;
+      throw new GrpcError(grpcCodes.unimplemented, `There is no method ${path} at this port. Known: ${known}.`);
+    }
+    const message = await this.#readMessage();
+    // Counted before the message is handed over.
+    const bytes = message.length;
+    const result = await ingest({ encoding, bytes: message });
+    const response = encodeResponse(result);
+    if (this.#isOver) return;
+    this.#respond(response);
+    metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - this.#startedMs) / 1000 });
+  }
+
+  async #readMessage(): Promise<Uint8Array<ArrayBuffer>> {
+    const { maxRequestBytes, budget, requestTimeoutMs } = this.#options;
+    const encoding = String(this.#headers['grpc-encoding'] ?? 'identity');
+    const timer = setTimeout(() => this.#refuse(tooSlow('message', requestTimeoutMs)), requestTimeoutMs);
+    try {
+      return await readGrpcMessage(this.#stream, encoding, maxRequestBytes, budget);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #respond(message: Uint8Array): void {
+    const stream = this.#stream;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (stream.destroyed) return;
+    stream.respond(responseHeaders, { waitForTrailers: true });
+    stream.once('wantTrailers', () => stream.sendTrailers(okHeaders));
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(message.length, 1);
+    stream.end(Buffer.concat([prefix, message]));
+  }
+
+  #refuse(error: unknown): void {
+    const stream = this.#stream;
+    const { metrics, log } = this.#options;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const isKnown = error instanceof OtlpError || error instanceof GrpcError;
+    if (!isKnown && !stream.destroyed) log.error({ err: error }, `a ${this.#protocol.name} call failed`);
+    metrics.refuse(isKnown ? error.reason : stream.destroyed ? 'aborted' : 'internal');
+    if (stream.destroyed) return;
+    stream.respond({ ...responseHeaders, ...errorHeaders(error) }, { endStream: true });
+    if (stream.readableEnded) return;
+    // What is still coming is dropped: closed at once, the stream would overtake its answer. A caller that has read the
+    // answer stops by itself. Whoever was reading the stream does not get any more of it.
+    stream.removeAllListeners('readable');
+    stream.resume();
+    const linger = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), lingerMs);
+    stream.once('close', () => clearTimeout(linger));
+  }
+}
+
+// What setTimeout can wait for: a longer deadline is none.
+const longestTimerMs = 2 ** 31;
+
+function tooSlow(what: string, limitMs: number): GrpcError {
+  return new GrpcError(grpcCodes.deadlineExceeded, `The ${what} took more than ${limitMs} ms.`);
+}

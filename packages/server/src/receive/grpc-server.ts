@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import {
+  createSecureServer,
+  createServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Server } from 'node:net';
+import type { Logger } from '../log.ts';
+import type { TlsOptions } from '../tls.ts';
+
+export interface GrpcServerOptions {
+  /** Answers a call; must not throw. */
+  readonly answer: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+  /** Undefined: HTTP/2 without TLS. */
+  readonly tls: TlsOptions | undefined;
+  readonly log: Logger;
+  /** How long a new connection may take to say that it speaks HTTP/2. */
+  readonly silenceTimeoutMs?: number;
+  /** How long a connection may be without traffic: a peer may have vanished without a word; others come back. */
+  readonly idleTimeoutMs?: number;
+}
+
+export interface GrpcServer {
+  readonly server: Server;
+  /**
+   * Takes no further call, tells callers so (GOAWAY), waits for the calls under way, and gives the port back.
+   * @param timeoutMs when callers that have not come to an end are cut off
+   */
+  close(timeoutMs?: number): Promise<void>;
+}
+
+/**
+ * Bounded HTTP/2 for gRPC, on node:http2 rather than @grpc/grpc-js, whose server collects messages where nobody can
+ * count or stop them (docs/adr/0007).
+ */
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const { answer, tls, log, silenceTimeoutMs = 10_000, idleTimeoutMs = 15 * 60_000 } = options;
+  const sessions = new Set<ServerHttp2Session>();
+  const limits = {
+    settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams },
+    maxSessionMemory: maxSessionMebibytes,
+  };
+  const server =
+    tls === undefined
+      ? createServer(limits)
+      : createSecureServer({ ...limits, ...tls, handshakeTimeout: silenceTimeoutMs });
+  server.maxConnections = maxConnections;
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.setLocalWindowSize(sessionWindowBytes);
+    const silence = setTimeout(() => session.destroy(), silenceTimeoutMs);
+    session.once('remoteSettings', () => clearTimeout(silence));
+    session.once('close', () => {
+      clearTimeout(silence);
+      sessions.delete(session);
+    });
+    session.setTimeout(idleTimeoutMs, () => session.close());
+  });
+  server.on('sessionError', (error: Error) => log.debug({ err: error }, 'a connection for gRPC failed'));
+  server.on('stream', answer);
+  return {
+    server,
+    close: async (timeoutMs = closeTimeoutMs) => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const session of sessions) session.close();
+      const timer = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+      }, timeoutMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** How long calls under way may take when the server stops: an export takes milliseconds, a slow network seconds. */
+const closeTimeoutMs = 5_000;
+
+// A connection that does nothing costs some tens of KiB.
+const maxConnections = 4_096;
+
+// A window of 64 KiB, the default, is one for each round trip. What a window lets in is read at once.
+const streamWindowBytes = 1024 * 1024;
+const sessionWindowBytes = 4 * 1024 * 1024;
+
+// An exporter sends one batch at a time, a collector some ten.
+const maxConcurrentStreams = 250;
+
+// Node counts what it has received and not handed over yet; at its default of 10 it refuses streams under load.
+const maxSessionMebibytes = 64;
