@@ -124,7 +124,7 @@ async function runDemo({ requestsPerSecond, durationMs }) {
     'serve',
     ...['--host', host, '--http-port', String(uiPort), '--otlp-http-port', String(otlpPort)],
     // Nothing in the demo speaks these: any port does, so that one that is taken is no obstacle.
-    ...['--otlp-grpc-port', '0', '--zipkin-port', '0', '--jaeger-http-port', '0'],
+    ...['--otlp-grpc-port', '0', '--zipkin-port', '0', '--jaeger-http-port', '0', '--jaeger-grpc-port', '0'],
     ...['--data-dir', join(folder, 'data')],
   ]);
   const uiUrl = `http://${host}:${uiPort}`;

@@ -2,7 +2,14 @@ import { parseConfig, startServer } from '@clew/server';
 
 // The server in a process of its own: `node server-process.js DATA_DIR`; sends its addresses to its parent.
 
-const freePorts = { httpPort: 0, otlpHttpPort: 0, otlpGrpcPort: 0, zipkinPort: 0, jaegerHttpPort: 0 };
+const freePorts = {
+  httpPort: 0,
+  otlpHttpPort: 0,
+  otlpGrpcPort: 0,
+  zipkinPort: 0,
+  jaegerHttpPort: 0,
+  jaegerGrpcPort: 0,
+};
 const server = await startServer(
   parseConfig({}, { dataDir: process.argv[2], ...freePorts, logLevel: 'warn', spoolMaxBytes: 8 * 2 ** 30 }),
 );

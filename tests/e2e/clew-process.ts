@@ -9,7 +9,7 @@ const shop = `${repositoryRoot}examples/shop/dist/start.js`;
 
 const startTimeoutMs = 60_000;
 
-const freePorts = ['http', 'otlp-http', 'otlp-grpc', 'zipkin', 'jaeger-http'].flatMap((name) => [
+const freePorts = ['http', 'otlp-http', 'otlp-grpc', 'zipkin', 'jaeger-http', 'jaeger-grpc'].flatMap((name) => [
   `--${name}-port`,
   '0',
 ]);

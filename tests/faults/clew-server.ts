@@ -34,7 +34,7 @@ export interface StartingServer {
 
 export interface ClewServer extends StartingServer, ServerAddresses {}
 
-const readyPattern = /UI and API\s+(\S+)\s+OTLP\/HTTP\s+(\S+)\s+Zipkin\s+(\S+)\s+Jaeger\s+(\S+)\n/;
+const readyPattern = /UI and API\s+(\S+)\s+OTLP\/HTTP\s+(\S+)\s+OTLP\/gRPC\s+\S+\s+Zipkin\s+(\S+)\s+Jaeger\s+(\S+)\n/;
 
 /** `clew serve` at the head of a process group of its own, so that all of it can be killed in one blow. */
 export function spawnServer(dataDir: string, env: NodeJS.ProcessEnv = {}): StartingServer {
@@ -44,6 +44,7 @@ export function spawnServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Start
     '--otlp-grpc-port',
     '--zipkin-port',
     '--jaeger-http-port',
+    '--jaeger-grpc-port',
     '--health-port',
   ];
   const args = ['serve', '--data-dir', dataDir, '--log-level', 'warn', ...ports.flatMap((flag) => [flag, '0'])];

@@ -13,6 +13,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<void> {
       `  OTLP/gRPC   ${server.otlpGrpcUrl}`,
       `  Zipkin      ${server.zipkinUrl}`,
       `  Jaeger      ${server.jaegerUrl}`,
+      `  Jaeger gRPC ${server.jaegerGrpcUrl}`,
       ...(server.healthUrl === undefined ? [] : [`  Health      ${server.healthUrl}`]),
     ];
     process.stdout.write(`Clew is ready\n${addresses.join('\n')}\n`);

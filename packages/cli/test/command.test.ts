@@ -31,7 +31,7 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outc
   });
 }
 
-const freePorts = ['http', 'otlp-http', 'otlp-grpc', 'zipkin', 'jaeger-http'].flatMap((name) => [
+const freePorts = ['http', 'otlp-http', 'otlp-grpc', 'zipkin', 'jaeger-http', 'jaeger-grpc'].flatMap((name) => [
   `--${name}-port`,
   '0',
 ]);

@@ -22,7 +22,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 let server: RunningServer;
 
 function start(dataDir: string, settings: object = {}): Promise<RunningServer> {
-  const ports = { httpPort: 0, otlpHttpPort: 0, otlpGrpcPort: 0, zipkinPort: 0, jaegerHttpPort: 0 };
+  const ports = { httpPort: 0, otlpHttpPort: 0, otlpGrpcPort: 0, zipkinPort: 0, jaegerHttpPort: 0, jaegerGrpcPort: 0 };
   return startServer(parseConfig({}, { dataDir: join(folder, dataDir), ...ports, logLevel: 'silent', ...settings }));
 }
 

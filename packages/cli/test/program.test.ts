@@ -40,8 +40,28 @@ describe('clew serve', () => {
   it('says in its help the defaults that the server has, by group', () => {
     const help = commandOf('serve').helpInformation().replace(/\s+/g, ' ');
     const config = parseConfig({});
-    const { dataDir, host, httpPort, otlpHttpPort, otlpGrpcPort, zipkinPort, jaegerHttpPort, logLevel } = config;
-    for (const value of [dataDir, host, httpPort, otlpHttpPort, otlpGrpcPort, zipkinPort, jaegerHttpPort, logLevel]) {
+    const {
+      dataDir,
+      host,
+      httpPort,
+      otlpHttpPort,
+      otlpGrpcPort,
+      zipkinPort,
+      jaegerHttpPort,
+      jaegerGrpcPort,
+      logLevel,
+    } = config;
+    for (const value of [
+      dataDir,
+      host,
+      httpPort,
+      otlpHttpPort,
+      otlpGrpcPort,
+      zipkinPort,
+      jaegerHttpPort,
+      jaegerGrpcPort,
+      logLevel,
+    ]) {
       assert.ok(help.includes(`default ${value}`), `${value}`);
     }
     assert.match(help, /default 67108864 \(64 MiB\)\).*default 1073741824 \(1 GiB\)\)/);

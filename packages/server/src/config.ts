@@ -119,6 +119,15 @@ const settings: SettingTable<Config> = {
     placeholder: 'port',
     schema: port.default(14_268),
   },
+  jaegerGrpcPort: {
+    variable: 'CLEW_JAEGER_GRPC_PORT',
+    flag: '--jaeger-grpc-port',
+    expected: 'a port from 0 (any free one) to 65535',
+    group: 'Addresses',
+    description: 'port of gRPC of Jaeger',
+    placeholder: 'port',
+    schema: port.default(14_250),
+  },
   healthPort: {
     variable: 'CLEW_HEALTH_PORT',
     flag: '--health-port',
@@ -289,6 +298,8 @@ export interface Config {
   readonly zipkinPort: number;
   /** Jaeger's Thrift over HTTP; 0 takes a free port. Default 14268. */
   readonly jaegerHttpPort: number;
+  /** Jaeger's gRPC; 0 takes a free port. Default 14250. */
+  readonly jaegerGrpcPort: number;
   /** Health and readiness; 0 takes a free port. Undefined: 13133, and none when another program has that. */
   readonly healthPort: number | undefined;
   /** A ClickHouse to use in place of the embedded engine. */
@@ -384,6 +395,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     otlpGrpcPort: read('otlpGrpcPort'),
     zipkinPort: read('zipkinPort'),
     jaegerHttpPort: read('jaegerHttpPort'),
+    jaegerGrpcPort: read('jaegerGrpcPort'),
     healthPort: read('healthPort'),
     clickhouseUrl: read('clickhouseUrl'),
     ingestTokens: read('ingestTokens'),

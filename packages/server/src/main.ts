@@ -10,7 +10,7 @@ import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { BodyBudget } from './receive/body-budget.ts';
-import { otlpGrpcProtocol } from './receive/grpc-protocol.ts';
+import { jaegerGrpcProtocol, otlpGrpcProtocol } from './receive/grpc-protocol.ts';
 import { createGrpcReceiver } from './receive/grpc-receiver.ts';
 import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { OtlpError } from './receive/otlp-error.ts';
@@ -49,6 +49,8 @@ interface ReceiverUrls {
   readonly zipkinUrl: string;
   /** Jaeger's Thrift over HTTP, such as `http://127.0.0.1:14268`. */
   readonly jaegerUrl: string;
+  /** Jaeger's gRPC, such as `http://127.0.0.1:14250`. */
+  readonly jaegerGrpcUrl: string;
 }
 
 export interface RunningServer extends ReceiverUrls {
@@ -306,15 +308,17 @@ async function startReceiving({
   const otlpGrpc = createGrpcReceiver(otlpGrpcProtocol, grpcOptionsOf('otlp-grpc'));
   const zipkin = createTextReceiver(zipkinProtocol, optionsOf('zipkin'));
   const jaeger = createTextReceiver(jaegerThriftProtocol, optionsOf('jaeger-http'));
+  const jaegerGrpc = createGrpcReceiver(jaegerGrpcProtocol, grpcOptionsOf('jaeger-grpc'));
   return {
     otlpUrl: await start(overHttp(otlp), 'otlpHttpPort', 'otlp-http'),
     otlpGrpcUrl: await start(otlpGrpc, 'otlpGrpcPort', 'otlp-grpc'),
     zipkinUrl: await start(overHttp(zipkin), 'zipkinPort', 'zipkin'),
     jaegerUrl: await start(overHttp(jaeger), 'jaegerHttpPort', 'jaeger-http'),
+    jaegerGrpcUrl: await start(jaegerGrpc, 'jaegerGrpcPort', 'jaeger-grpc'),
   };
 }
 
-type ReceiverPort = 'otlpHttpPort' | 'otlpGrpcPort' | 'zipkinPort' | 'jaegerHttpPort';
+type ReceiverPort = 'otlpHttpPort' | 'otlpGrpcPort' | 'zipkinPort' | 'jaegerHttpPort' | 'jaegerGrpcPort';
 
 /** A port that takes spans. */
 interface Receiver {

@@ -55,6 +55,7 @@ describe('startServer', () => {
       { setting: { otlpGrpcPort: port }, flag: '--otlp-grpc-port', variable: 'CLEW_OTLP_GRPC_PORT' },
       { setting: { zipkinPort: port }, flag: '--zipkin-port', variable: 'CLEW_ZIPKIN_PORT' },
       { setting: { jaegerHttpPort: port }, flag: '--jaeger-http-port', variable: 'CLEW_JAEGER_HTTP_PORT' },
+      { setting: { jaegerGrpcPort: port }, flag: '--jaeger-grpc-port', variable: 'CLEW_JAEGER_GRPC_PORT' },
     ];
     for (const { setting, flag, variable } of taken) {
       await assert.rejects(start(setting), (error) => {

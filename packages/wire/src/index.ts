@@ -27,6 +27,7 @@ export {
 export { formatXRay, parseXRay } from './headers/xray.ts';
 export { isSpanId, isTraceId, type SpanId, type TraceId } from './ids.ts';
 export { addJaegerJsonTrace } from './jaeger/jaeger-json.ts';
+export { jaegerProtobufToOtlp } from './jaeger/jaeger-protobuf.ts';
 export { jaegerThriftToOtlp } from './jaeger/jaeger-thrift.ts';
 export { MalformedThriftError } from './jaeger/thrift-reader.ts';
 export { type JsonElement, parseElement, readJsonElements } from './json/json-elements.ts';

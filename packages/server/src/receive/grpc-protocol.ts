@@ -1,3 +1,4 @@
+import { OtlpError } from './otlp-error.ts';
 import type { ExportResult } from './otlp-http.ts';
 import { encodeExportResponse } from './otlp-response.ts';
 import type { SpanEncoding } from './span-encoding.ts';
@@ -23,4 +24,21 @@ export const otlpGrpcProtocol: GrpcProtocol = {
   encoding: 'protobuf',
   encodeResponse: ({ rejectedSpans, rejectionReason }) =>
     encodeExportResponse('protobuf', rejectedSpans, rejectionReason),
+};
+
+/**
+ * What Jaeger's agents and collectors send to a collector (jaeger-idl, `api_v2/collector.proto`). A `PostSpansResponse` has
+ * no fields: that some spans were left out cannot be said.
+ */
+export const jaegerGrpcProtocol: GrpcProtocol = {
+  name: 'Jaeger gRPC',
+  service: 'jaeger.api_v2.CollectorService',
+  method: 'PostSpans',
+  encoding: 'jaeger-protobuf',
+  encodeResponse: ({ acceptedSpans, rejectedSpans, rejectionReason }) => {
+    if (rejectedSpans > 0 && acceptedSpans === 0) {
+      throw new OtlpError(400, `None of the ${rejectedSpans} spans can be read. The first: ${rejectionReason}.`);
+    }
+    return new Uint8Array(0);
+  },
 };

@@ -109,8 +109,8 @@ class Call {
   }
 
   async #answer(): Promise<void> {
-    const { isAuthorized, isReady, ingest, metrics } = this.#options;
-    const { service, method, encoding, encodeResponse } = this.#protocol;
+    const { isAuthorized, isReady, ingest, metrics, log } = this.#options;
+    const { name, service, method, encoding, encodeResponse } = this.#protocol;
     const path = String(this.#headers[':path']);
     if (path === healthCheckPath) {
       this.#respond(await checkHealth(await this.#readMessage(), [service], isReady));
@@ -126,6 +126,7 @@ class Call {
     const bytes = message.length;
     const result = await ingest({ encoding, bytes: message });
     const response = encodeResponse(result);
+    if (result.rejectedSpans > 0) log.debug({ ...result }, `spans of a ${name} call left out`);
     if (this.#isOver) return;
     this.#respond(response);
     metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - this.#startedMs) / 1000 });

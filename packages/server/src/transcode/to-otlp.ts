@@ -1,4 +1,10 @@
-import { jaegerThriftToOtlp, otlpJsonToProtobuf, zipkinJsonToOtlp, zipkinProtobufToOtlp } from '@clew/wire';
+import {
+  jaegerProtobufToOtlp,
+  jaegerThriftToOtlp,
+  otlpJsonToProtobuf,
+  zipkinJsonToOtlp,
+  zipkinProtobufToOtlp,
+} from '@clew/wire';
 import type { ExportRequest } from '../receive/otlp-http.ts';
 
 /** A request as OTLP protobuf, and what of it could not be said there. */
@@ -21,5 +27,7 @@ export function toOtlp({ encoding, bytes }: ExportRequest): OtlpRequest {
       return zipkinProtobufToOtlp(bytes, Date.now() * 1_000);
     case 'jaeger-thrift':
       return jaegerThriftToOtlp(bytes);
+    case 'jaeger-protobuf':
+      return jaegerProtobufToOtlp(bytes);
   }
 }
