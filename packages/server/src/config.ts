@@ -22,18 +22,25 @@ const integer = (min: number, max: number): z.ZodType<number> =>
 
 const port = integer(0, 65_535);
 
-/** A list in a file, or tokens with commas between them. */
-const tokens = z
-  .union([
-    z.array(z.string()),
-    z.string().transform((text) =>
-      text
-        .split(',')
-        .map((token) => token.trim())
-        .filter((token) => token !== ''),
-    ),
-  ])
-  .pipe(z.array(z.string().regex(tokenPattern)).max(maxTokens));
+/** A list in a file, or items with commas between them. */
+const list = (item: z.ZodType<string, string>, maxItems: number): z.ZodType<readonly string[]> =>
+  z
+    .union([
+      z.array(z.string()),
+      z.string().transform((text) =>
+        text
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== ''),
+      ),
+    ])
+    .pipe(z.array(item).max(maxItems));
+
+const tokens = list(z.string().regex(tokenPattern), maxTokens);
+
+/** As browsers write it: scheme, host, and the port when it is not the scheme's own. */
+const origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text);
+const maxOrigins = 100;
 
 /** A number, given as such or as a text that `parse` reads. */
 const quantity = (
@@ -186,6 +193,17 @@ const settings: SettingTable<Config> = {
     placeholder: 'path',
     schema: z.string().min(1).optional(),
   },
+  ingestCorsOrigins: {
+    variable: 'CLEW_INGEST_CORS_ORIGINS',
+    flag: '--ingest-cors-origins',
+    expected: 'origins such as https://shop.example,http://localhost:3000, at most 100, or * alone',
+    group: 'Access',
+    description: 'origins of web pages that may send spans over OTLP/HTTP and Zipkin',
+    placeholder: 'origins',
+    schema: list(z.union([z.literal('*'), origin]), maxOrigins)
+      .refine((origins) => !origins.includes('*') || origins.length === 1)
+      .default([]),
+  },
   tlsCert: {
     variable: 'CLEW_TLS_CERT',
     flag: '--tls-cert',
@@ -310,6 +328,8 @@ export interface Config {
   /** The same for queries and the UI. */
   readonly queryTokens: readonly string[];
   readonly queryTokensFile: string | undefined;
+  /** Of web pages that may send spans over OTLP/HTTP and Zipkin, or `*` alone. Default none. */
+  readonly ingestCorsOrigins: readonly string[];
   /** PEM files. With certificate and key, ports speak HTTPS; with authorities, clients need a certificate of theirs. */
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
@@ -402,6 +422,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     ingestTokensFile: read('ingestTokensFile'),
     queryTokens: read('queryTokens'),
     queryTokensFile: read('queryTokensFile'),
+    ingestCorsOrigins: read('ingestCorsOrigins'),
     tlsCert: read('tlsCert'),
     tlsKey: read('tlsKey'),
     tlsClientCa: read('tlsClientCa'),

@@ -290,8 +290,9 @@ async function startReceiving({
   const overHttp = (server: Server | SecureServer): Receiver => ({ server, close: () => closeServer(server) });
   // One as large as is allowed, and others beside it; many, where only small ones are allowed.
   const budget = new BodyBudget(Math.max(2 * config.maxRequestBytes, 64 * 1024 * 1024));
-  const optionsOf = (name: string) => ({
+  const optionsOf = (name: string, corsOrigins = config.ingestCorsOrigins) => ({
     ingest,
+    corsOrigins,
     maxRequestBytes: config.maxRequestBytes,
     budget,
     metrics: metrics.receiver(name),
@@ -307,7 +308,7 @@ async function startReceiving({
   const otlp = createOtlpHttpServer(optionsOf('otlp-http'));
   const otlpGrpc = createGrpcReceiver(otlpGrpcProtocol, grpcOptionsOf('otlp-grpc'));
   const zipkin = createTextReceiver(zipkinProtocol, optionsOf('zipkin'));
-  const jaeger = createTextReceiver(jaegerThriftProtocol, optionsOf('jaeger-http'));
+  const jaeger = createTextReceiver(jaegerThriftProtocol, optionsOf('jaeger-http', []));
   const jaegerGrpc = createGrpcReceiver(jaegerGrpcProtocol, grpcOptionsOf('jaeger-grpc'));
   return {
     otlpUrl: await start(overHttp(otlp), 'otlpHttpPort', 'otlp-http'),

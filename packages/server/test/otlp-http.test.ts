@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
+import { detailsOf, tableFromNative } from '@clew/model';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
-import { hexAt, ProtobufReader, readNativeBlocks } from '@clew/wire';
+import { ProtobufReader } from '@clew/wire';
 import { freePorts } from './free-ports.js';
 import { paddedRequest, toProtobuf, traceOf } from './otlp-requests.js';
 
@@ -64,9 +65,8 @@ async function storedSpanIds(traceId: string): Promise<string[]> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const response = await fetch(`${server.uiUrl}/clew/v1/traces/${traceId}`);
     if (response.status === 200) {
-      return readNativeBlocks(new Uint8Array(await response.arrayBuffer())).flatMap((block) =>
-        Array.from({ length: block.rowCount }, (_, row) => hexAt(block.columns.get('span_id')!, row)),
-      );
+      const table = tableFromNative(new Uint8Array(await response.arrayBuffer()));
+      return Array.from({ length: table.spanCount }, (_, row) => detailsOf(table, row).spanId);
     }
     assert.equal(response.status, 404, await response.text());
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -21,12 +21,15 @@ import { freePorts } from './free-ports.js';
 import { fetchStoredTrace } from './stored-trace.js';
 
 const maxRequestBytes = 200_000;
+const shop = 'https://shop.example';
 let directory: string;
 let server: RunningServer;
 
 before(async () => {
   directory = mkdtempSync(join(tmpdir(), 'clew-zipkin-'));
-  server = await startServer(parseConfig({}, { dataDir: directory, ...freePorts, maxRequestBytes, logLevel: 'warn' }));
+  server = await startServer(
+    parseConfig({}, { dataDir: directory, ...freePorts, maxRequestBytes, ingestCorsOrigins: shop, logLevel: 'warn' }),
+  );
 });
 
 after(async () => {
@@ -223,5 +226,18 @@ describe('a Zipkin receiver whose spool is full', () => {
       await full.close();
       rmSync(dataDir, { recursive: true });
     }
+  });
+
+  it('takes spans from pages of an origin that may send them, which Jaeger does not', async () => {
+    const headers = { origin: shop, 'access-control-request-method': 'POST', 'access-control-request-headers': 'b3' };
+    const allowed = await fetch(`${server.zipkinUrl}/api/v2/spans`, { method: 'OPTIONS', headers });
+    assert.equal(allowed.status, 204);
+    assert.equal(allowed.headers.get('access-control-allow-origin'), shop);
+    const posted = await post('[]', { 'content-type': 'application/json', origin: shop });
+    assert.equal(posted.status, 202);
+    assert.equal(posted.headers.get('access-control-allow-origin'), shop);
+    const other = await fetch(`${server.jaegerUrl}/api/traces`, { method: 'OPTIONS', headers });
+    assert.equal(other.status, 405);
+    assert.equal(other.headers.get('access-control-allow-origin'), null);
   });
 });

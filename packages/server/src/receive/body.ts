@@ -1,11 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { gunzip, inflate } from 'node:zlib';
 import type { BodyBudget } from './body-budget.ts';
+import { compressions, decompress } from './decompress.ts';
 import { GrowingBody, tooLarge } from './growing-body.ts';
 import { OtlpError } from './otlp-error.ts';
-
-const decompressors = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
 /**
  * The whole body of a request, uncompressed, in an ArrayBuffer of its own.
@@ -21,12 +18,7 @@ export async function readBody(
   budget: BodyBudget,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'deflate') {
-    throw new OtlpError(
-      415,
-      `Content-Encoding ${JSON.stringify(encoding)} is not supported; send gzip, deflate or no compression.`,
-    );
-  }
+  if (encoding !== 'identity' && !compressions.includes(encoding)) throw unsupported(encoding);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maxBytes) throw tooLarge(`${announced} bytes`, maxBytes);
   const body = new GrowingBody(announced, maxBytes, budget);
@@ -42,19 +34,11 @@ export async function readBody(
   }
 }
 
-/** @throws OtlpError 413 when it becomes larger than `maxBytes`, 400 when it is not what it is said to be */
-export async function decompress(
-  body: Uint8Array,
-  encoding: 'gzip' | 'deflate',
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    const plain = await decompressors[encoding](body, { maxOutputLength: maxBytes });
-    return plain.buffer.byteLength === plain.length ? new Uint8Array(plain.buffer) : new Uint8Array(plain);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw tooLarge(`more than ${maxBytes} bytes when decompressed`, maxBytes);
-    }
-    throw new OtlpError(400, `The body is not ${encoding}: ${(error as Error).message}.`);
-  }
+function unsupported(encoding: string): OtlpError {
+  const reason =
+    encoding === 'zstd' ? `needs Node 22.15 or newer, and this server runs on ${process.version}` : 'is not supported';
+  return new OtlpError(
+    415,
+    `Content-Encoding ${JSON.stringify(encoding)} ${reason}; send ${compressions.join(', ')} or no compression.`,
+  );
 }

@@ -1,6 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import { decompress } from './body.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { decompress } from './decompress.ts';
 import { GrowingBody } from './growing-body.ts';
 import { GrpcError, grpcCodes } from './grpc-status.ts';
 import { OtlpError } from './otlp-error.ts';

@@ -7,6 +7,8 @@ import { createWebServer, type TlsOptions } from '../tls.ts';
 import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { answerCors } from './cors.ts';
+import { compressions } from './decompress.ts';
 import { OtlpError } from './otlp-error.ts';
 import { contentTypes, encodeExportResponse, encodeStatus, type OtlpEncoding } from './otlp-response.ts';
 import type { SpanEncoding } from './span-encoding.ts';
@@ -34,6 +36,8 @@ export interface OtlpHttpOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
   readonly budget: BodyBudget;
+  /** Of pages that may send, see {@link answerCors}. */
+  readonly corsOrigins: readonly string[];
   readonly metrics: ReceiverMetrics;
   /** Undefined: everyone may send. */
   readonly isAuthorized: AuthorizationCheck | undefined;
@@ -54,6 +58,7 @@ export const retryAfterSeconds = 1;
 export function createOtlpHttpServer(options: OtlpHttpOptions): Server | SecureServer {
   const { metrics, log } = options;
   return createWebServer(options.tls, (request, response) => {
+    if (answerCors(request, response, options.corsOrigins)) return;
     const startedMs = performance.now();
     const encoding = encodingOf(request);
     handle(request, encoding, options).then(
@@ -106,6 +111,8 @@ function sendError(response: ServerResponse, encoding: OtlpEncoding, error: unkn
   const known = error instanceof OtlpError ? error : new OtlpError(500, 'The server failed; see its log.');
   if (known.httpStatus === 401) response.setHeader('WWW-Authenticate', bearerChallenge);
   if (known.httpStatus === 405) response.setHeader('Allow', 'POST');
+  // Of encodings, not of types: what a request may be compressed with (RFC 9110, 15.5.16).
+  if (known.httpStatus === 415) response.setHeader('Accept-Encoding', compressions.join(', '));
   if (known.httpStatus === 503) response.setHeader('Retry-After', retryAfterSeconds);
   // The rest of a refused body is not read: the connection cannot serve another request.
   if (known.httpStatus === 401 || known.httpStatus === 413 || known.httpStatus === 415)

@@ -7,6 +7,8 @@ import { createWebServer, type TlsOptions } from '../tls.ts';
 import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { answerCors } from './cors.ts';
+import { compressions } from './decompress.ts';
 import { OtlpError } from './otlp-error.ts';
 import { type ExportResult, type Ingest, retryAfterSeconds } from './otlp-http.ts';
 import type { SpanEncoding } from './span-encoding.ts';
@@ -28,6 +30,8 @@ export interface TextReceiverOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
   readonly budget: BodyBudget;
+  /** Of pages that may send, see {@link answerCors}. */
+  readonly corsOrigins: readonly string[];
   readonly metrics: ReceiverMetrics;
   /** Undefined: everyone may send. */
   readonly isAuthorized: AuthorizationCheck | undefined;
@@ -44,6 +48,7 @@ export interface TextReceiverOptions {
 export function createTextReceiver(protocol: SpanProtocol, options: TextReceiverOptions): Server | SecureServer {
   const { metrics, log } = options;
   return createWebServer(options.tls, (request, response) => {
+    if (answerCors(request, response, options.corsOrigins)) return;
     const startedMs = performance.now();
     handle(request, protocol, options).then(
       ({ bytes, result }) => {
@@ -98,6 +103,8 @@ function sendError(response: ServerResponse, error: unknown): void {
   const known = error instanceof OtlpError ? error : new OtlpError(500, 'The server failed; see its log.');
   if (known.httpStatus === 401) response.setHeader('WWW-Authenticate', bearerChallenge);
   if (known.httpStatus === 405) response.setHeader('Allow', 'POST');
+  // Of encodings, not of types: what a request may be compressed with (RFC 9110, 15.5.16).
+  if (known.httpStatus === 415) response.setHeader('Accept-Encoding', compressions.join(', '));
   if (known.httpStatus === 503) response.setHeader('Retry-After', retryAfterSeconds);
   // The rest of a refused body is not read: the connection cannot serve another request.
   if (known.httpStatus === 401 || known.httpStatus === 413 || known.httpStatus === 415)

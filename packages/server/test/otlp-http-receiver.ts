@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createLogger } from '#src/log.js';
+import { BodyBudget } from '#src/receive/body-budget.js';
+import { createOtlpHttpServer, type ExportRequest, type OtlpHttpOptions } from '#src/receive/otlp-http.js';
+
+export interface TestReceiver {
+  readonly url: string;
+  /** What it was sent, uncompressed. */
+  readonly received: readonly ExportRequest[];
+  close(): Promise<void>;
+}
+
+/** The receiver of OTLP/HTTP alone, with a limit of 1 MiB and without what comes behind it. */
+export async function startOtlpReceiver(options: Partial<OtlpHttpOptions> = {}): Promise<TestReceiver> {
+  const received: ExportRequest[] = [];
+  const server = createOtlpHttpServer({
+    ingest: async (request) => {
+      received.push(request);
+      return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {} };
+    },
+    maxRequestBytes: 2 ** 20,
+    budget: new BodyBudget(2 ** 26),
+    corsOrigins: [],
+    metrics: { acknowledge: () => {}, refuse: () => {} },
+    isAuthorized: undefined,
+    tls: undefined,
+    log: createLogger('silent'),
+    ...options,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`,
+    received,
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
