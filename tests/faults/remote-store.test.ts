@@ -41,8 +41,8 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function start(): Promise<ClewServer> {
-  server = spawnServer(dataDir, { CLEW_CLICKHOUSE_URL: remote.url });
+function start(database = ''): Promise<ClewServer> {
+  server = spawnServer(dataDir, { CLEW_CLICKHOUSE_URL: `${remote.url}/${database}` });
   return server.ready;
 }
 
@@ -131,5 +131,29 @@ describe(`a ClickHouse over a network, for ${faultMs / 1000} s each time`, () =>
     t.diagnostic(`${cuts} answers were cut; of ${good + broken} readings of a trace ${broken} failed`);
     assert.ok(cuts > 5 && broken > 0 && good > 0, `${cuts} cuts, ${broken} broken and ${good} good readings`);
     await expectWhole(running, load, t);
+  });
+
+  it('that is away at the start: spans are acknowledged, and stored when it comes', async (t: TestContext) => {
+    await remote.goAway();
+    // With a database of its own, which nobody has created.
+    const running = await start('away_at_start');
+    const load = startLoad(running.otlpUrl);
+    await load.nextAcknowledgement();
+    assert.deepEqual(await readiness(running.uiUrl), [200, 503]);
+    await sleep(faultMs);
+    await load.nextAcknowledgement();
+    assert.ok(server!.log.some(({ msg }) => msg.includes('ClickHouse cannot be reached')));
+    await remote.comeBack();
+    await expectWhole(running, load, t);
+    assert.deepEqual(await readiness(running.uiUrl), [200, 200]);
+    expectNoRefusal(load);
+  });
+
+  it('has one server on a data directory, also after that was killed', async () => {
+    const first = await start();
+    const second = spawnServer(dataDir, { CLEW_CLICKHOUSE_URL: remote.url });
+    await assert.rejects(second.ready, /is in use by another server/);
+    await killAll(first);
+    await start();
   });
 });

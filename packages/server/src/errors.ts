@@ -56,7 +56,8 @@ const errors = {
   CLEW_ENGINE_UNAVAILABLE: {
     status: 503,
     retryable: true,
-    message: 'The storage engine cannot be reached ({reason}). It is restarted by itself; try again in a few seconds.',
+    message:
+      'The storage engine cannot be reached ({reason}). Spans are kept for it meanwhile; try again in a few seconds.',
   },
   CLEW_ENGINE_BUSY: {
     status: 503,

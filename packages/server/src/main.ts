@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { type AuthorizationCheck, collectTokens, createAuthorizationCheck } from './access-tokens.ts';
 import { type Config, nameSetting } from './config.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
+import { chooseSocketPath } from './engine/socket-path.ts';
 import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { Metrics } from './metrics.ts';
@@ -28,13 +29,14 @@ import { createHttpServer } from './serve/http-server.ts';
 import { explainListenFailure, formatUrl, type ListenTarget } from './serve/listen.ts';
 import { Readiness } from './serve/readiness.ts';
 import { findWebRoot } from './serve/web-ui.ts';
+import { lockDirectory } from './spool/directory-lock.ts';
 import { GroupCommit } from './spool/group-commit.ts';
 import { runLoader } from './spool/loader.ts';
 import { Spool, SpoolUnavailableError } from './spool/spool.ts';
 import { checkStore, connectStore, type StoreClient } from './store/client.ts';
 import { insertBlock } from './store/insert.ts';
 import { insertMissingSpans } from './store/insert-missing.ts';
-import { migrate } from './store/migrations.ts';
+import { Schema } from './store/schema.ts';
 import { StoreError } from './store/store-error.ts';
 import { readTls, type TlsOptions } from './tls.ts';
 import { MalformedRequestError, TranscoderEndedError, TranscoderThread } from './transcode/transcoder-thread.ts';
@@ -72,6 +74,7 @@ type Undo = () => Promise<unknown>;
 interface Parts {
   readonly config: Config;
   readonly client: StoreClient;
+  readonly schema: Schema;
   readonly spool: Spool;
   readonly data: DataControl;
   readonly readiness: Readiness;
@@ -100,12 +103,13 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const healthUrl = await startHealth(config, readiness, log, undo);
     const engine = await startEmbeddedEngine(config, log, undo);
     if (engine !== undefined) metrics.watchEngine(engine);
-    const client = connectStore(engine ?? { clickhouseUrl: config.clickhouseUrl! });
+    const address = engine ?? { clickhouseUrl: config.clickhouseUrl! };
+    const client = connectStore(address);
     undo.push(() => client.close());
-    for (const { name } of await migrate(client)) log.info({ migration: name }, 'Schema migrated');
-    const spool = await openSpool(config, log);
+    const schema = await startSchema(new Schema(address, client, log), config, readiness, log, undo);
+    const spool = await openSpool(config, log, undo);
     const data = await startRetaining(config, client, spool, log, undo);
-    const parts = { config, client, spool, data, readiness, metrics, access, log, undo };
+    const parts = { config, client, schema, spool, data, readiness, metrics, access, log, undo };
     const receivers = await startReceiving(parts);
     const uiUrl = await startServing(parts);
     readiness.enter('running');
@@ -190,8 +194,37 @@ async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): P
   return engine;
 }
 
-function openSpool({ dataDir, spoolMaxBytes, minFreeBytes }: Config, log: Logger): Promise<Spool> {
-  const directory = join(resolve(dataDir), 'spool');
+/** A ClickHouse that is away keeps no spans out: they wait in the spool until it is there and has the tables. */
+async function startSchema(
+  schema: Schema,
+  config: Config,
+  readiness: Readiness,
+  log: Logger,
+  undo: Undo[],
+): Promise<Schema> {
+  readiness.add('queries', 'schema', () => ({ ready: schema.isUpToDate }));
+  try {
+    await schema.ensure();
+  } catch (error) {
+    const isAway = error instanceof StoreError && error.code === 'CLEW_ENGINE_UNAVAILABLE';
+    if (config.clickhouseUrl === undefined || !isAway) throw error;
+    log.warn({ err: error }, 'ClickHouse cannot be reached; spans wait in the spool until it can');
+    const stopping = new AbortController();
+    const trying = schema.ensureInTheEnd(stopping.signal);
+    undo.push(() => {
+      stopping.abort();
+      return trying;
+    });
+  }
+  return schema;
+}
+
+async function openSpool(config: Config, log: Logger, undo: Undo[]): Promise<Spool> {
+  const { spoolMaxBytes, minFreeBytes } = config;
+  const dataDir = resolve(config.dataDir);
+  const directory = join(dataDir, 'spool');
+  // The embedded engine has locked its directory.
+  if (config.clickhouseUrl !== undefined) undo.push(await lockDirectory(dataDir, chooseSocketPath(dataDir)));
   return Spool.open({ directory, maxBytes: spoolMaxBytes, minFreeBytes, log });
 }
 
@@ -223,6 +256,7 @@ async function startRetaining(
 async function startReceiving({
   config,
   client,
+  schema,
   spool,
   data,
   readiness,
@@ -237,13 +271,17 @@ async function startReceiving({
     return reason === null ? { ready: true, ...details } : { ready: false, reason, ...details };
   });
   metrics.watchSpool(() => spool);
-  const isRetryable = (error: unknown): boolean => !(error instanceof StoreError) || error.retryable;
+  // A fault of the schema is none of a segment.
+  const isRetryable = (error: unknown): boolean =>
+    !schema.isUpToDate || !(error instanceof StoreError) || error.retryable;
   const stopping = new AbortController();
   const loader = runLoader(
     {
       spool,
-      insert: (table, block, token) =>
-        metrics.observeInsert(table, () => insertBlock(client, table, block, token), isRetryable),
+      insert: async (table, block, token) => {
+        await schema.ensure();
+        await metrics.observeInsert(table, () => insertBlock(client, table, block, token), isRetryable);
+      },
       insertMissing: (spans) => insertMissingSpans(client, spans),
       betweenSegments: () => data.tidyResources(),
       isRetryable,

@@ -76,7 +76,7 @@ describe('health and readiness of a running server', () => {
       const ready = await get(`${url}/ready`);
       assert.equal(ready.status, 200);
       assert.equal(ready.body.ready, true);
-      assert.deepEqual(ready.body.queries, { ready: true, parts: { store: { ready: true } } });
+      assert.deepEqual(ready.body.queries, { ready: true, parts: { schema: { ready: true }, store: { ready: true } } });
       const { spool, 'otlp-http': receiver } = ready.body.ingest.parts;
       assert.deepEqual(receiver, { ready: true });
       assert.equal(spool.ready, true);

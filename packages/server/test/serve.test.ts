@@ -94,7 +94,7 @@ describe('the API', () => {
     assert.equal(trace.status, 200);
     assert.equal(trace.headers.get('content-type'), 'application/octet-stream');
     assert.equal(trace.headers.get('cache-control'), 'no-store');
-    assert.deepEqual([...new Uint8Array(await trace.arrayBuffer()).subarray(0, 2)], [35, 1]);
+    assert.deepEqual([...new Uint8Array(await trace.arrayBuffer()).subarray(0, 2)], [34, 1]);
     const missing = await fetch(`${url}/clew/v1/traces/${traceIdOf(2)}`);
     assert.equal(missing.status, 404);
     const body = (await missing.json()) as { code: string; message: string };

@@ -61,7 +61,7 @@ export interface SealedSegment {
  * which the engine knows an insert again, and an emptied spool counts from 1 anew. A token that was used before would
  * make the engine drop other spans without a word.
  *
- * One writer: the server's data directory is locked by the engine, which is started before the spool is opened.
+ * One writer: the server's data directory is locked before the spool is opened, by the embedded engine or in its place.
  */
 export class Spool {
   readonly #directory: string;

@@ -30,6 +30,19 @@ export function connectStore(address: StoreAddress): StoreClient {
   });
 }
 
+/** Creates the database that the path of a ClickHouse's URL names. @throws what the client throws */
+export async function createDatabase(clickhouseUrl: string): Promise<void> {
+  const url = new URL(clickhouseUrl);
+  const name = decodeURIComponent(url.pathname.slice(1));
+  url.pathname = '/';
+  const client = connectStore({ clickhouseUrl: url.href });
+  try {
+    await client.command({ query: 'CREATE DATABASE IF NOT EXISTS {name:Identifier}', query_params: { name } });
+  } finally {
+    await client.close();
+  }
+}
+
 /** Whether the engine answers, and why not. Never rejects. */
 export async function checkStore(
   client: StoreClient,
