@@ -13,6 +13,8 @@ export interface SendResult {
 export interface SpanSenderOptions {
   /** Of a server, such as `http://localhost:4318`, or the whole address of its traces. */
   readonly url: string;
+  /** Sent with every request, when there is one. */
+  readonly token?: string;
   /** How long a server may fail before it is given up. */
   readonly giveUpAfterMs?: number;
   /** Waits between two attempts begin with this. */
@@ -30,12 +32,13 @@ const longestAskedDelayMs = 60_000;
 /** Sends requests over OTLP/HTTP in protobuf, one after another, and tries again what a server may yet take. */
 export class SpanSender {
   private readonly url: URL;
+  private readonly headers: Readonly<Record<string, string>>;
   private readonly giveUpAfterMs: number;
   private readonly firstDelayMs: number;
   private hasAnswered = false;
 
   /** @throws CliError when the address is no http or https URL */
-  constructor({ url, giveUpAfterMs = 300_000, firstDelayMs = 500 }: SpanSenderOptions) {
+  constructor({ url, token, giveUpAfterMs = 300_000, firstDelayMs = 500 }: SpanSenderOptions) {
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
       throw new CliError(`"${url}" is no address of a server: give one such as --url http://localhost:4318`);
     }
@@ -43,6 +46,10 @@ export class SpanSender {
     if (!this.url.pathname.endsWith('/v1/traces')) {
       this.url.pathname = `${this.url.pathname.replace(/\/$/, '')}/v1/traces`;
     }
+    this.headers = {
+      'content-type': 'application/x-protobuf',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    };
     this.giveUpAfterMs = giveUpAfterMs;
     this.firstDelayMs = firstDelayMs;
   }
@@ -59,6 +66,7 @@ export class SpanSender {
       return { acceptedSpans: spanCount - rejectedSpans, rejectedSpans, rejectionReason };
     }
     const { text } = readCountAndText(answer);
+    if (status === 401) throw new CliError(`${this.url.href}: ${text} Give it with CLEW_TOKEN, or --token`);
     if (status !== 413) throw new CliError(`${this.url.href} refused the spans with ${status}: ${text || 'no reason'}`);
     if (spanCount <= 1) return { acceptedSpans: 0, rejectedSpans: spanCount, rejectionReason: text };
     const results: SendResult[] = [];
@@ -95,7 +103,7 @@ export class SpanSender {
       const response = await fetch(this.url, {
         method: 'POST',
         body: request,
-        headers: { 'content-type': 'application/x-protobuf' },
+        headers: this.headers,
         signal: AbortSignal.timeout(requestTimeoutMs),
       });
       const body = await response.arrayBuffer();

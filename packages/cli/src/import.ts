@@ -9,6 +9,7 @@ import { checkReadable, type ImportSource, openSource } from './import-source.ts
 /** The options of `clew import`, as parsed. */
 export interface ImportOptions {
   readonly url: string;
+  readonly token?: string;
   readonly json?: boolean;
 }
 
@@ -23,7 +24,7 @@ interface ImportedFile {
 /** Sends the spans of the files to a server, in batches, and prints what became of them. */
 export async function runImport(paths: readonly string[], options: ImportOptions): Promise<void> {
   await checkReadable(paths);
-  const sender = new SpanSender({ url: options.url });
+  const sender = new SpanSender(options);
   const progress = new ImportProgress(process.stderr);
   const files: ImportedFile[] = [];
   try {

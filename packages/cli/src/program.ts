@@ -152,6 +152,7 @@ function addImportCommand(program: Command): void {
     .description('Send the spans of files to a server: OTLP JSON or protobuf, Jaeger JSON, Zipkin JSON; gzip too.')
     .argument('<file...>', 'files in any of these formats, which are told by their content; - is standard input')
     .option('--url <url>', 'address of the server for OTLP over HTTP', 'http://localhost:4318')
+    .addOption(tokenOption())
     .option('--json', 'print what was imported as JSON')
     .addHelpText(
       'after',

@@ -294,6 +294,21 @@ describe('clew import', () => {
       await small.close();
     }
   });
+
+  it('sends a token to a server that asks for one, and says how to give it', async () => {
+    const guarded = await start('guarded', { ingestTokens: 'let-me-send-1234567890' });
+    try {
+      const traceId = nextTraceId();
+      const path = file('guarded.json', JSON.stringify([{ traceId, id: '1', timestamp: 1 }]));
+      const refused = await runImport([path], '', guarded.otlpUrl);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /A bearer token is needed.* Give it with CLEW_TOKEN, or --token/);
+      const { stdout } = await runImport([path, '--token', 'let-me-send-1234567890'], '', guarded.otlpUrl);
+      assert.match(stdout, /: 1 span /);
+    } finally {
+      await guarded.close();
+    }
+  });
 });
 
 describe('the progress of an import', () => {
