@@ -7,6 +7,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { check } from './check.mjs';
 import { ensureChromium } from './chromium.mjs';
+import { ensureConformanceClients } from './conformance-clients.mjs';
 import { ensureNodeVersions } from './node-versions.mjs';
 import { prepare } from './prepare.mjs';
 import { runCommand, runProcess } from './processes.mjs';
@@ -90,11 +91,12 @@ await runCommand(async () => {
   const chromium = await ensureChromium();
   const needsServers = chosen.some(({ name }) => name === 'sdk' || name === 'node-versions');
   const servers = needsServers ? await ensureTestServers() : {};
+  const clients = chosen.some(({ name }) => name === 'conformance') ? await ensureConformanceClients() : {};
   console.log(`\nRunning ${chosen.length} files of tests; the browser is ${chromium}\n`);
   // A whole suite on another Node is one test.
   const suites = chosen.filter(({ name }) => name === 'node-versions');
   const others = chosen.filter(({ name }) => name !== 'node-versions');
-  const env = { CLEW_CHROMIUM: chromium, ...servers };
+  const env = { CLEW_CHROMIUM: chromium, ...servers, ...clients };
   const codes = [await runTests(others, testTimeoutMs, env), await runTests(suites, suiteTimeoutMs, env)];
   const code = codes.find((each) => each !== 0) ?? 0;
   if (!checked) console.error('\nThe checks before the tests failed: run npm run check.');
