@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,6 +12,8 @@ import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { ProtobufReader } from '@clew/wire';
 import { credentials } from '@grpc/grpc-js';
 import { collectTokens, createAuthorizationCheck } from '#src/access-tokens.js';
+import { createLogger } from '#src/log.js';
+import { createGrpcServer } from '#src/receive/grpc-server.js';
 import { readTls } from '#src/tls.js';
 import { freePorts } from './free-ports.js';
 import { exportOverGrpc } from './official-grpc-export.js';
@@ -276,6 +280,22 @@ describe('TLS', () => {
     } finally {
       await server.close();
     }
+  });
+
+  test('a connection that never begins a handshake does not hold up the end of the receiver for gRPC', async () => {
+    const tls = readTls({ cert: file('server.pem'), key: file('server.key'), clientCa: undefined });
+    const log = createLogger('silent');
+    const receiver = createGrpcServer({ answer: (stream) => stream.close(), tls, log });
+    receiver.server.listen(0, '127.0.0.1');
+    await once(receiver.server, 'listening');
+    const connected = once(receiver.server, 'connection');
+    const silent = connect((receiver.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
+    await connected;
+    const startedMs = performance.now();
+    await receiver.close(100);
+    // Its time for the handshake is ten seconds.
+    assert.ok(performance.now() - startedMs < 5_000);
+    silent.destroy();
   });
 
   test('with authorities for clients, only those with a certificate of theirs may connect', async () => {

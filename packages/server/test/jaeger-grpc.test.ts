@@ -5,29 +5,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { status } from '@grpc/grpc-js';
-import protobuf from 'protobufjs';
 import { freePorts } from './free-ports.js';
 import { exportPath, GrpcCaller, healthPath } from './grpc-calls.js';
+import { encodePostSpans, postSpansPath } from './jaeger-post-spans.js';
 import { fetchStoredTrace } from './stored-trace.js';
-
-const postSpansPath = '/jaeger.api_v2.CollectorService/PostSpans';
-
-// The fields that these tests send, of jaeger-idl, proto/api_v2.
-const { root } = protobuf.parse(
-  `syntax = "proto3";
-  message Time { int64 seconds = 1; int32 nanos = 2; }
-  message KeyValue { string key = 1; int32 v_type = 2; string v_str = 3; int64 v_int64 = 5; }
-  message Process { string service_name = 1; repeated KeyValue tags = 2; }
-  message Span {
-    bytes trace_id = 1; bytes span_id = 2; string operation_name = 3; Time start_time = 6; Time duration = 7;
-    repeated KeyValue tags = 8;
-  }
-  message Batch { repeated Span spans = 1; Process process = 2; }
-  message PostSpansRequest { Batch batch = 1; }`,
-  { keepCase: true },
-);
-const requestType = root.lookupType('PostSpansRequest');
-const encode = (batch: object): Uint8Array => requestType.encode(requestType.fromObject({ batch })).finish();
 
 let directory: string;
 let server: RunningServer;
@@ -58,7 +39,7 @@ describe("Jaeger's gRPC", () => {
   it('takes spans, answers with an empty message, and the trace can be read', async () => {
     const traceId = 'a'.repeat(32);
     const spans = ['1'.repeat(16), '2'.repeat(16)].map((id) => spanOf(traceId, id));
-    const response = await caller.call(postSpansPath, encode({ spans, process: { service_name: 'orders' } }));
+    const response = await caller.call(postSpansPath, encodePostSpans({ spans, process: { service_name: 'orders' } }));
     assert.equal(response.length, 0);
     const stored = await fetchStoredTrace(server.uiUrl, traceId, 2);
     const { durationNs, attributes, resource } = stored.get(`span ${'1'.repeat(16)}`)!;
@@ -70,10 +51,13 @@ describe("Jaeger's gRPC", () => {
   it('keeps the good spans of a call, and refuses one that has none with INVALID_ARGUMENT', async () => {
     const traceId = 'b'.repeat(32);
     const bad = spanOf(traceId, '00');
-    const response = await caller.call(postSpansPath, encode({ spans: [bad, spanOf(traceId, '3'.repeat(16))] }));
+    const response = await caller.call(
+      postSpansPath,
+      encodePostSpans({ spans: [bad, spanOf(traceId, '3'.repeat(16))] }),
+    );
     assert.equal(response.length, 0);
     assert.deepEqual([...(await fetchStoredTrace(server.uiUrl, traceId, 1)).keys()], [`span ${'3'.repeat(16)}`]);
-    const { code, details } = await caller.fail(postSpansPath, encode({ spans: [bad] }));
+    const { code, details } = await caller.fail(postSpansPath, encodePostSpans({ spans: [bad] }));
     assert.equal(code, status.INVALID_ARGUMENT);
     assert.match(details, /^None of the 1 spans can be read\. The first: span_id must be 8 bytes; got 1 bytes, 00\.$/);
   });

@@ -6,7 +6,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import type { TlsOptions } from '../tls.ts';
 
@@ -38,6 +38,8 @@ export interface GrpcServer {
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { answer, tls, log, silenceTimeoutMs = 10_000, idleTimeoutMs = 15 * 60_000 } = options;
   const sessions = new Set<ServerHttp2Session>();
+  // Those without a session too: they are in the middle of a TLS handshake, or never begin one.
+  const sockets = new Set<Socket>();
   const limits = {
     settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams },
     maxSessionMemory: maxSessionMebibytes,
@@ -47,6 +49,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       ? createServer(limits)
       : createSecureServer({ ...limits, ...tls, handshakeTimeout: silenceTimeoutMs });
   server.maxConnections = maxConnections;
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.on('session', (session) => {
     sessions.add(session);
     session.setLocalWindowSize(sessionWindowBytes);
@@ -67,7 +73,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       server.close();
       for (const session of sessions) session.close();
       const timer = setTimeout(() => {
-        for (const session of sessions) session.destroy();
+        for (const socket of sockets) socket.destroy();
       }, timeoutMs);
       await closed;
       clearTimeout(timer);
