@@ -23,8 +23,8 @@ export interface TestProcess {
 }
 
 /** The server by its command, on free ports. `groups` are the addresses of the UI and of OTLP/HTTP. */
-export function startClew(dataDir: string): Promise<TestProcess> {
-  const args = ['serve', ...freePorts, '--data-dir', dataDir, '--log-level', 'warn'];
+export function startClew(dataDir: string, ...options: readonly string[]): Promise<TestProcess> {
+  const args = ['serve', ...freePorts, '--data-dir', dataDir, '--log-level', 'warn', ...options];
   return startProcess([clew, ...args], {}, /UI and API\s+(\S+)[\s\S]+OTLP\/HTTP\s+(\S+)\n/);
 }
 
