@@ -66,8 +66,10 @@ export class SpanSender {
       return { acceptedSpans: spanCount - rejectedSpans, rejectedSpans, rejectionReason };
     }
     const { text } = readCountAndText(answer);
-    if (status === 401) throw new CliError(`${this.url.href}: ${text} Give it with CLEW_TOKEN, or --token`);
-    if (status !== 413) throw new CliError(`${this.url.href} refused the spans with ${status}: ${text || 'no reason'}`);
+    if (status !== 413) {
+      const hint = status === 401 ? '; give a token with CLEW_TOKEN or --token' : '';
+      throw new CliError(`${this.url.href} refused the spans with ${status}: ${text || 'no reason'}${hint}`);
+    }
     if (spanCount <= 1) return { acceptedSpans: 0, rejectedSpans: spanCount, rejectionReason: text };
     const results: SendResult[] = [];
     // By their number: with a large resource in front of them, half of the bytes may be all of the spans.

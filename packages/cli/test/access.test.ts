@@ -21,7 +21,11 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv) {
   });
 }
 
-const ports = { CLEW_HTTP_PORT: '0', CLEW_OTLP_HTTP_PORT: '0', CLEW_HEALTH_PORT: '0', CLEW_DATA_DIR: dataDir };
+const portNames = ['HTTP', 'OTLP_HTTP', 'OTLP_GRPC', 'ZIPKIN', 'JAEGER_HTTP', 'JAEGER_GRPC', 'HEALTH'];
+const ports = {
+  CLEW_DATA_DIR: dataDir,
+  ...Object.fromEntries(portNames.map((name) => [`CLEW_${name}_PORT`, '0'])),
+};
 
 test('commands send the token of CLEW_TOKEN or --token, and say what is missing without it; no log has it', async () => {
   const env = { ...ports, CLEW_QUERY_TOKENS: 'enigma-query-0123456789', CLEW_HOST: '0.0.0.0', CLEW_LOG_LEVEL: 'trace' };
@@ -63,16 +67,12 @@ test('commands send the token of CLEW_TOKEN or --token, and say what is missing 
   }
 });
 
-test('the password of a ClickHouse is in no message of a start that fails', async () => {
+test('the password of a ClickHouse is in no message of a start that fails, nor of one that waits', async () => {
   const stranger = createServer((_, response) => response.writeHead(401).end('no such user')).listen(0, '127.0.0.1');
   await once(stranger, 'listening');
   const { port } = stranger.address() as AddressInfo;
   try {
-    for (const url of [
-      `http://ada:enigma@127.0.0.1:${port}/clew`,
-      'http://ada:enigma@127.0.0.1:9/clew',
-      'x://ada:enigma@db',
-    ]) {
+    for (const url of [`http://ada:enigma@127.0.0.1:${port}/clew`, 'x://ada:enigma@db']) {
       const { code, stdout, stderr } = await run(['serve', '--clickhouse-url', url, '--log-level', 'trace'], ports);
       assert.equal(code, 1);
       assert.match(stderr, /clew: /);
@@ -81,4 +81,20 @@ test('the password of a ClickHouse is in no message of a start that fails', asyn
   } finally {
     stranger.close();
   }
+  const away = ['serve', '--clickhouse-url', 'http://ada:enigma@127.0.0.1:9/clew', '--log-level', 'trace'];
+  const child = spawn(process.execPath, [clew, ...away], { env: { ...process.env, ...ports } });
+  let output = '';
+  const waits = new Promise<void>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        output += chunk;
+        if (output.includes('trying again')) resolve();
+      });
+    }
+  });
+  await waits;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  assert.match(output, /ClickHouse cannot be reached/);
+  assert.doesNotMatch(output, /enigma/);
 });

@@ -84,7 +84,10 @@ describe('sending spans to a server', () => {
     );
     assert.equal(bodies.length, 1);
     const proxy = await startScripted((response) => response.writeHead(401).end('<h1>who are you?</h1>'));
-    await assert.rejects(new SpanSender({ url: proxy.url }).send(request, 2), /refused the spans with 401: no reason$/);
+    await assert.rejects(
+      new SpanSender({ url: proxy.url }).send(request, 2),
+      /with 401: no reason; give a token with CLEW_TOKEN or --token$/,
+    );
   });
 
   it('counts what the server has refused of a request that it took', async () => {

@@ -302,7 +302,7 @@ describe('clew import', () => {
       const path = file('guarded.json', JSON.stringify([{ traceId, id: '1', timestamp: 1 }]));
       const refused = await runImport([path], '', guarded.otlpUrl);
       assert.equal(refused.code, 1);
-      assert.match(refused.stderr, /A bearer token is needed.* Give it with CLEW_TOKEN, or --token/);
+      assert.match(refused.stderr, /A bearer token is needed.*; give a token with CLEW_TOKEN or --token/);
       const { stdout } = await runImport([path, '--token', 'let-me-send-1234567890'], '', guarded.otlpUrl);
       assert.match(stdout, /: 1 span /);
     } finally {

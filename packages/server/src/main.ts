@@ -206,8 +206,7 @@ async function startSchema(
   try {
     await schema.ensure();
   } catch (error) {
-    const isAway = error instanceof StoreError && error.code === 'CLEW_ENGINE_UNAVAILABLE';
-    if (config.clickhouseUrl === undefined || !isAway) throw error;
+    if (config.clickhouseUrl === undefined || !isConnectionFailure(error)) throw error;
     log.warn({ err: error }, 'ClickHouse cannot be reached; spans wait in the spool until it can');
     const stopping = new AbortController();
     const trying = schema.ensureInTheEnd(stopping.signal);
@@ -217,6 +216,12 @@ async function startSchema(
     });
   }
   return schema;
+}
+
+/** Something else that answers at the address is no reason to wait. */
+function isConnectionFailure(error: unknown): boolean {
+  if (!(error instanceof StoreError) || error.code !== 'CLEW_ENGINE_UNAVAILABLE') return false;
+  return (error.cause as NodeJS.ErrnoException).code !== undefined;
 }
 
 async function openSpool(config: Config, log: Logger, undo: Undo[]): Promise<Spool> {

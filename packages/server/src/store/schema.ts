@@ -38,10 +38,12 @@ export class Schema {
     }
   }
 
-  /** Tries until it is up to date, or the signal fires. Never rejects. */
+  /** After a first failure: tries until it is up to date, or the signal fires. Never rejects. */
   async ensureInTheEnd(signal: AbortSignal): Promise<void> {
     let last = '';
-    while (!signal.aborted) {
+    for (;;) {
+      await sleep(retryMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
       try {
         await this.ensure();
         return;
@@ -50,7 +52,6 @@ export class Schema {
         if (message !== last) this.#log.warn({ err: error }, 'The schema cannot be looked after yet; trying again');
         last = message;
       }
-      await sleep(retryMs, undefined, { signal }).catch(() => {});
     }
   }
 
