@@ -81,7 +81,7 @@ describe('a server without traffic', () => {
     const { receivers, store, spool } = await readStats();
     assert.deepEqual(
       receivers,
-      ['otlp-http', 'zipkin', 'jaeger-http'].map((receiver) => ({
+      ['otlp-http', 'otlp-grpc', 'zipkin', 'jaeger-http', 'jaeger-grpc'].map((receiver) => ({
         receiver,
         requests: 0,
         spans: 0,
