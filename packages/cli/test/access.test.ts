@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './free-ports.js';
 
 const clew = fileURLToPath(new URL('../bin/clew.js', import.meta.url));
 const dataDir = mkdtempSync(join(tmpdir(), 'clew-cli-access-'));
@@ -21,11 +22,7 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv) {
   });
 }
 
-const portNames = ['HTTP', 'OTLP_HTTP', 'OTLP_GRPC', 'ZIPKIN', 'JAEGER_HTTP', 'JAEGER_GRPC', 'HEALTH'];
-const ports = {
-  CLEW_DATA_DIR: dataDir,
-  ...Object.fromEntries(portNames.map((name) => [`CLEW_${name}_PORT`, '0'])),
-};
+const ports = { ...freePorts, CLEW_DATA_DIR: dataDir };
 
 test('commands send the token of CLEW_TOKEN or --token, and say what is missing without it; no log has it', async () => {
   const env = { ...ports, CLEW_QUERY_TOKENS: 'enigma-query-0123456789', CLEW_HOST: '0.0.0.0', CLEW_LOG_LEVEL: 'trace' };

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './free-ports.js';
 
 const clew = fileURLToPath(new URL('../bin/clew.js', import.meta.url));
 const dataDir = mkdtempSync(join(tmpdir(), 'clew-own-traces-'));
@@ -45,9 +46,7 @@ test('a server that is started with the SDK traces migrations, inserts and queri
   const child = spawn(process.execPath, ['--import', import.meta.resolve('@clew/sdk/register'), clew, 'serve'], {
     env: {
       ...process.env,
-      CLEW_HTTP_PORT: '0',
-      CLEW_OTLP_HTTP_PORT: '0',
-      CLEW_HEALTH_PORT: '0',
+      ...freePorts,
       CLEW_DATA_DIR: dataDir,
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
