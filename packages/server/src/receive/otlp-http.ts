@@ -50,7 +50,7 @@ export interface OtlpHttpOptions {
 export const retryAfterSeconds = 1;
 
 /**
- * OTLP/HTTP: `POST /v1/traces`, protobuf or JSON, gzip, deflate or plain. Answers 200 when the spans are on disk;
+ * OTLP/HTTP: `POST /v1/traces`, protobuf or JSON, compressed or not. Answers 200 when the spans are on disk;
  * every error is a `google.rpc.Status` in the encoding of the request.
  *
  * Plain node:http, not fastify: this is the hot path, and it has one address.

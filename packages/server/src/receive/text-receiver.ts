@@ -41,7 +41,7 @@ export interface TextReceiverOptions {
 }
 
 /**
- * Receives spans by `POST`, with gzip, deflate or plain. Answers 202 with an empty body when the spans are on disk, and
+ * Receives spans by `POST`, compressed or not. Answers 202 with an empty body when the spans are on disk, and
  * 400 when none of them can be read; some that cannot are counted in the log, for which these protocols have no answer.
  * 503 comes with Retry-After.
  */
