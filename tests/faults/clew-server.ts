@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -114,8 +114,13 @@ export function readMemory(pid: number): { nowMib: number; peakMib: number } {
   return { nowMib: read('VmRSS'), peakMib: read('VmHWM') };
 }
 
+/** From now on, the most that a process has ever held is what it holds. */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
 /** The segments that the engine has not taken yet. */
-function listSegments(dataDir: string): string[] {
+export function listSegments(dataDir: string): string[] {
   return readdirSync(join(dataDir, 'spool')).filter((name) => /\.(open|sealed)$/.test(name));
 }
 

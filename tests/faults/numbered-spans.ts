@@ -31,7 +31,7 @@ export function createTrace(): NumberedTrace {
 }
 
 /** The next request of a trace as OTLP protobuf. */
-function encodeRequest(traceId: string, request: number): Uint8Array<ArrayBuffer> {
+export function encodeRequest(traceId: string, request: number): Uint8Array<ArrayBuffer> {
   const startNs = BigInt(Date.now()) * 1_000_000n;
   const spans = Array.from({ length: spansPerRequest }, (_, i) => ({
     traceId,

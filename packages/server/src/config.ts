@@ -249,6 +249,15 @@ const settings: SettingTable<Config> = {
     placeholder: 'bytes',
     schema: integer(1024, 1024 * mib).default(64 * mib),
   },
+  requestTimeoutMs: {
+    variable: 'CLEW_REQUEST_TIMEOUT_MS',
+    flag: '--request-timeout-ms',
+    expected: 'milliseconds from 1000 to 600000',
+    group: 'Limits',
+    description: 'how long a sender may take for one request',
+    placeholder: 'ms',
+    schema: integer(1000, 600_000).default(60_000),
+  },
   spoolMaxBytes: {
     variable: 'CLEW_SPOOL_MAX_BYTES',
     flag: '--spool-max-bytes',
@@ -337,6 +346,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** The largest request body, before and after decompression. Default 64 MiB. */
   readonly maxRequestBytes: number;
+  /** How long a sender may take for one request, from its first byte to its last. Default 60,000. */
+  readonly requestTimeoutMs: number;
   /** What the spool may hold before clients are asked to wait. Default 1 GiB. */
   readonly spoolMaxBytes: number;
   /** Ingest is refused while the disk has less free. Default 1 GiB or 5 % of the disk, whichever is smaller. */
@@ -428,6 +439,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     tlsClientCa: read('tlsClientCa'),
     logLevel: read('logLevel'),
     maxRequestBytes: read('maxRequestBytes'),
+    requestTimeoutMs: read('requestTimeoutMs'),
     spoolMaxBytes: read('spoolMaxBytes'),
     minFreeBytes: read('minFreeBytes'),
     retentionAge: read('retentionAge'),

@@ -341,11 +341,11 @@ async function startReceiving({
     metrics: metrics.receiver(name),
     isAuthorized: access.mayIngest,
     tls: access.tls,
+    requestTimeoutMs: config.requestTimeoutMs,
     log,
   });
   const grpcOptionsOf = (name: string) => ({
     ...optionsOf(name),
-    requestTimeoutMs: 60_000,
     isReady: async () => (await readiness.reportOn('ingest')).ready,
   });
   const otlp = createOtlpHttpServer(optionsOf('otlp-http'));

@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { ClewError } from './errors.ts';
 
@@ -39,11 +37,6 @@ export function readTls({ cert, key, clientCa }: TlsFiles): TlsOptions | undefin
     throw new ClewError('CLEW_TLS_UNUSABLE', { files, reason: (error as Error).message }, { cause: error });
   }
   return options;
-}
-
-/** A server that speaks HTTPS where there is a certificate, else HTTP. */
-export function createWebServer(tls: TlsOptions | undefined, listener: RequestListener): Server | SecureServer {
-  return tls === undefined ? createPlainServer(listener) : createSecureServer(tls, listener);
 }
 
 function read(variable: string, path: string): Buffer {

@@ -30,6 +30,7 @@ describe('parseConfig', () => {
       tlsClientCa: undefined,
       logLevel: 'info',
       maxRequestBytes: 67_108_864,
+      requestTimeoutMs: 60_000,
       spoolMaxBytes: 1_073_741_824,
       minFreeBytes: undefined,
       retentionAge: null,

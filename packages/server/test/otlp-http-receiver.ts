@@ -22,6 +22,7 @@ export async function startOtlpReceiver(options: Partial<OtlpHttpOptions> = {}):
     maxRequestBytes: 2 ** 20,
     budget: new BodyBudget(2 ** 26),
     corsOrigins: [],
+    requestTimeoutMs: 60_000,
     metrics: { acknowledge: () => {}, refuse: () => {} },
     isAuthorized: undefined,
     tls: undefined,

@@ -308,6 +308,16 @@ describe('the transcoder', () => {
     );
   });
 
+  it('takes spans of a thousand days in one request; one of another day is rejected, one of the first is not', () => {
+    const of = (day: number) => ({ traceId, spanId, startTimeUnixNano: String(BigInt(day) * 86_400_000_000_000n) });
+    const days = Array.from({ length: 1_000 }, (_, day) => of(day));
+    const transcoder = new TraceTranscoder();
+    const result = transcoder.transcode(requestOf(...days, of(1_000), of(0)));
+    assert.deepEqual([result.acceptedSpans, result.rejectedBy], [1_001, { time: 1 }]);
+    assert.match(result.rejectionReason, /start on more than 1000 days; send smaller batches/);
+    assert.equal(transcoder.transcode(requestOf(of(1_000))).rejectedSpans, 0);
+  });
+
   it('leaves out links that point nowhere and counts them as dropped', async () => {
     const transcoder = new TraceTranscoder();
     transcoder.transcode(

@@ -20,6 +20,7 @@ const otherVariables: ReadonlySet<string> = new Set([
   'CLEW_FAULT_ROUNDS',
   'CLEW_FAULT_SECONDS',
   'CLEW_FAULT_SEED',
+  'CLEW_FAULT_TRACE_SPANS',
   'CLEW_GO_ABSENT',
   'CLEW_GO_CLIENT',
   'CLEW_JAVA_ABSENT',

@@ -3,10 +3,10 @@ import type { Server as SecureServer } from 'node:https';
 import { type AuthorizationCheck, bearerChallenge } from '../access-tokens.ts';
 import type { Logger } from '../log.ts';
 import type { ReceiverMetrics } from '../metrics.ts';
-import { createWebServer, type TlsOptions } from '../tls.ts';
 import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { type ConnectionOptions, createReceiverServer } from './connections.ts';
 import { answerCors } from './cors.ts';
 import { compressions } from './decompress.ts';
 import { OtlpError } from './otlp-error.ts';
@@ -32,7 +32,7 @@ export interface ExportResult {
 /** Resolves when the accepted spans are durable; rejects with an {@link OtlpError} for what the sender must know. */
 export type Ingest = (request: ExportRequest) => Promise<ExportResult>;
 
-export interface OtlpHttpOptions {
+export interface OtlpHttpOptions extends ConnectionOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
   readonly budget: BodyBudget;
@@ -41,8 +41,6 @@ export interface OtlpHttpOptions {
   readonly metrics: ReceiverMetrics;
   /** Undefined: everyone may send. */
   readonly isAuthorized: AuthorizationCheck | undefined;
-  /** Undefined: HTTP without TLS. */
-  readonly tls: TlsOptions | undefined;
   readonly log: Logger;
 }
 
@@ -57,7 +55,7 @@ export const retryAfterSeconds = 1;
  */
 export function createOtlpHttpServer(options: OtlpHttpOptions): Server | SecureServer {
   const { metrics, log } = options;
-  return createWebServer(options.tls, (request, response) => {
+  return createReceiverServer(options, (request, response) => {
     if (answerCors(request, response, options.corsOrigins)) return;
     const startedMs = performance.now();
     const encoding = encodingOf(request);

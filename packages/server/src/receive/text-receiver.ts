@@ -3,10 +3,10 @@ import type { Server as SecureServer } from 'node:https';
 import { type AuthorizationCheck, bearerChallenge } from '../access-tokens.ts';
 import type { Logger } from '../log.ts';
 import type { ReceiverMetrics } from '../metrics.ts';
-import { createWebServer, type TlsOptions } from '../tls.ts';
 import { authorize } from './authorize.ts';
 import { readBody } from './body.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { type ConnectionOptions, createReceiverServer } from './connections.ts';
 import { answerCors } from './cors.ts';
 import { compressions } from './decompress.ts';
 import { OtlpError } from './otlp-error.ts';
@@ -26,7 +26,7 @@ export interface SpanProtocol {
   readonly checkQuery?: (query: URLSearchParams) => void;
 }
 
-export interface TextReceiverOptions {
+export interface TextReceiverOptions extends ConnectionOptions {
   readonly ingest: Ingest;
   readonly maxRequestBytes: number;
   readonly budget: BodyBudget;
@@ -35,8 +35,6 @@ export interface TextReceiverOptions {
   readonly metrics: ReceiverMetrics;
   /** Undefined: everyone may send. */
   readonly isAuthorized: AuthorizationCheck | undefined;
-  /** Undefined: HTTP without TLS. */
-  readonly tls: TlsOptions | undefined;
   readonly log: Logger;
 }
 
@@ -47,7 +45,7 @@ export interface TextReceiverOptions {
  */
 export function createTextReceiver(protocol: SpanProtocol, options: TextReceiverOptions): Server | SecureServer {
   const { metrics, log } = options;
-  return createWebServer(options.tls, (request, response) => {
+  return createReceiverServer(options, (request, response) => {
     if (answerCors(request, response, options.corsOrigins)) return;
     const startedMs = performance.now();
     handle(request, protocol, options).then(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
-import type { SealedSegment, Spool } from './spool.ts';
+import { type SealedSegment, SegmentUnreadableError, type Spool } from './spool.ts';
 
 /** Puts one Native block, or several one behind the other, into a table; harmless when repeated with the same token. */
 export type InsertBlock = (table: 'spans' | 'resources', block: Uint8Array, token: string) => Promise<void>;
@@ -42,6 +42,12 @@ export async function runLoader(options: LoaderOptions, signal: AbortSignal): Pr
       retryMs = firstRetryMs;
       await options.betweenSegments?.();
     } catch (error) {
+      if (error instanceof SegmentUnreadableError) {
+        const path = await spool.setAside(segment);
+        options.onSetAside('damaged');
+        log.error({ err: error, path }, 'a spool segment cannot be read; its file is set aside');
+        continue;
+      }
       if (!options.isRetryable(error)) {
         const path = await spool.setAside(segment);
         options.onSetAside('refused');
@@ -61,7 +67,7 @@ async function load(
   segment: SealedSegment,
   isRepeated: boolean,
 ): Promise<void> {
-  const { commits, validBytes } = await spool.read(segment);
+  const { commits, tornBytes, damagedBytes } = await spool.read(segment);
   if (commits.length > 0) {
     // Resources first: a span that can be found can then always be shown whole.
     const resources = Buffer.concat(commits.map((commit) => commit.resources));
@@ -73,12 +79,13 @@ async function load(
       log.warn({ segment: segment.name, spans: missing }, 'inserted what an interrupted insert had lost');
     onStored(commits.reduce((sum, { spanCount }) => sum + spanCount, 0));
   }
-  if (validBytes === segment.bytes) await spool.remove(segment);
+  const lostBytes = tornBytes + damagedBytes;
+  if (lostBytes === 0) await spool.remove(segment);
   else {
     const path = await spool.setAside(segment);
     onSetAside('damaged');
     log.error(
-      { path, loadedBytes: validBytes, damagedBytes: segment.bytes - validBytes },
+      { path, loadedCommits: commits.length, damagedBytes: lostBytes },
       'a spool segment is damaged; its whole commits were inserted, its file is set aside',
     );
   }

@@ -36,6 +36,14 @@ export class SpoolUnavailableError extends Error {
   }
 }
 
+/** Failures of a read that are the process's or the machine's, not the file's. */
+const passing: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
+
+/** The disk does not give a segment's bytes. */
+export class SegmentUnreadableError extends Error {
+  override readonly name = 'SegmentUnreadableError';
+}
+
 /** A segment that is closed and waits to be inserted. */
 export interface SealedSegment {
   /** Unique over all spools and all their runs: the deduplication token of its inserts. */
@@ -189,8 +197,16 @@ export class Spool {
     return this.#closed ? null : (this.#sealed[0] ?? null);
   }
 
+  /** @throws SegmentUnreadableError; what passes by itself, such as too many open files, as it is. */
   async read(segment: SealedSegment): Promise<Segment> {
-    return decodeSegment(new Uint8Array(await readFile(segment.path)));
+    let bytes: Buffer<ArrayBuffer>;
+    try {
+      bytes = await readFile(segment.path);
+    } catch (error) {
+      if (passing.has((error as NodeJS.ErrnoException).code)) throw error;
+      throw new SegmentUnreadableError(`${segment.path}: ${messageOf(error)}`, { cause: error });
+    }
+    return decodeSegment(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
   }
 
   /** Removes the segment that {@link nextSealed} gave: its spans are in the engine. */
@@ -318,17 +334,26 @@ export class Spool {
 
   async #recover(name: string): Promise<void> {
     const path = join(this.#directory, name);
-    const { mtimeMs } = await stat(path);
-    const bytes = await readFile(path);
-    const { validBytes } = decodeSegment(new Uint8Array(bytes));
-    if (validBytes < bytes.length) {
+    const { size, mtimeMs } = await stat(path);
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      bytes = new Uint8Array(await readFile(path));
+    } catch (error) {
+      // The loader tries again, and sets it aside: it must not be in the way of a start.
+      this.#log.error({ err: error, segment: name }, 'a spool segment cannot be read');
+      await this.#finish(name, size, mtimeMs);
+      return;
+    }
+    const { validBytes, tornBytes, damagedBytes } = decodeSegment(bytes);
+    if (tornBytes > 0 && damagedBytes === 0) {
       await truncate(path, validBytes);
       this.#log.warn(
-        { segment: name, keptBytes: validBytes, cutBytes: bytes.length - validBytes },
+        { segment: name, keptBytes: validBytes, cutBytes: tornBytes },
         'cut the torn end of a spool segment: a write that a crash interrupted and that was not acknowledged',
       );
     }
-    await this.#finish(name, validBytes, mtimeMs);
+    // Damage is left as it is, for the loader to say and to set aside.
+    await this.#finish(name, damagedBytes === 0 ? validBytes : size, mtimeMs);
   }
 }
 

@@ -13,27 +13,42 @@ WHERE (trace_id, span_id, start) NOT IN (
     AND trace_id IN (SELECT trace_id FROM ${replayTable})
 )`;
 
+const countByDay = `SELECT toUInt32(toDate(start)) AS day, toUInt32(count()) AS spans ${missing}
+GROUP BY day
+ORDER BY day`;
+
+/** A day is a partition, and each takes memory and a part of its own. Clocks that are wrong make many days. */
+export const maxDaysPerInsert = 100;
+
+/** A merge may hold up an insert. */
+const maxInsertS = 110;
+
 /**
  * Inserts those spans of a Native block that are not in the store, and gives their number. For a block whose insert may
  * have been cut off by a crash: the engine writes its log of tokens a moment before it commits the rows, so a token that
- * it knows proves nothing then.
+ * it knows proves nothing then. And for one whose spans lie on more days than one insert can take.
+ *
  * @throws StoreError
  */
 export async function insertMissingSpans(client: StoreClient, block: Uint8Array): Promise<number> {
   try {
     await client.command({ query: `CREATE OR REPLACE TABLE ${replayTable} AS spans ENGINE = Memory` });
     await insertNative(client, replayTable, block);
-    const result = await client.query({ query: `SELECT count() AS rows ${missing}`, format: 'JSONEachRow' });
-    const [row] = await result.json<{ rows: number | string }>();
-    const rows = Number(row!.rows);
-    if (rows > 0) {
+    let inserted = 0;
+    const result = await client.query({ query: countByDay, format: 'JSONEachRow' });
+    const days = await result.json<{ day: number; spans: number }>();
+    for (let first = 0; first < days.length; first += maxDaysPerInsert) {
+      const some = days.slice(first, first + maxDaysPerInsert);
       await client.command({
-        query: `INSERT INTO spans SELECT * ${missing}`,
-        clickhouse_settings: { insert_deduplicate: 0, max_partitions_per_insert_block: '0' },
+        query: `INSERT INTO spans SELECT * ${missing}
+  AND toUInt32(toDate(start)) BETWEEN {first:UInt32} AND {last:UInt32}`,
+        query_params: { first: some[0]!.day, last: some.at(-1)!.day },
+        clickhouse_settings: { insert_deduplicate: 0, max_execution_time: maxInsertS },
       });
+      inserted += some.reduce((sum, { spans }) => sum + spans, 0);
     }
     await client.command({ query: `DROP TABLE ${replayTable}` });
-    return rows;
+    return inserted;
   } catch (error) {
     throw toStoreError(error);
   }

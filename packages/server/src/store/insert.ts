@@ -1,9 +1,14 @@
+import { ClickHouseError } from '@clickhouse/client';
 import { traced } from '../tracing.ts';
 import type { StoreClient } from './client.ts';
+import { insertMissingSpans, maxDaysPerInsert } from './insert-missing.ts';
 import { insertNative } from './insert-native.ts';
 import { toStoreError } from './store-error.ts';
 
 export type StoreTable = 'spans' | 'resources';
+
+/** ClickHouse's TOO_MANY_PARTS: here, of one insert. */
+const tooManyParts = '252';
 
 /** A merge may hold up an insert; the sender is the loader of the spool, which has time. */
 const maxInsertS = 110;
@@ -32,12 +37,14 @@ async function sendBlock(client: StoreClient, table: StoreTable, block: Uint8Arr
       deduplicate_blocks_in_dependent_materialized_views: 1,
       async_insert: 0,
       max_execution_time: maxInsertS,
-      // A block may hold spans of any number of days (a partition each): clocks that are wrong must not stop ingest.
-      max_partitions_per_insert_block: '0',
+      max_partitions_per_insert_block: String(maxDaysPerInsert),
       // The cost of skip indexes moves to the merges.
       materialize_skip_indexes_on_insert: 0,
     });
   } catch (error) {
-    throw toStoreError(error);
+    const isScattered = error instanceof ClickHouseError && error.code === tooManyParts;
+    if (!isScattered || table !== 'spans') throw toStoreError(error);
+    // Some days at a time; what got in before is left out.
+    await insertMissingSpans(client, block);
   }
 }

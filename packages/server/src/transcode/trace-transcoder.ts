@@ -22,6 +22,10 @@ export interface TraceBlocks {
   readonly resources: Uint8Array<ArrayBuffer>;
 }
 
+/** A day is a partition of the store. More come from clocks that are wrong, and each holds up all others a little. */
+const maxDays = 1_000;
+const nsPerDay = 86_400e9;
+
 const unknownService = new TextEncoder().encode('unknown_service');
 const serviceNameKey = new TextEncoder().encode('service.name');
 
@@ -59,6 +63,9 @@ export class TraceTranscoder {
   #rejectedSpans = 0;
   #rejectionReason = '';
   #rejectedBy: Record<string, number> = {};
+  /** On which the spans of the request start, since the epoch. */
+  readonly #days = new Set<number>();
+  #lastDay = -1;
   // Of the ResourceSpans and ScopeSpans that are being read: the same in every row of theirs.
   #resourceHash = new Uint8Array(8);
   #service = 0;
@@ -79,6 +86,8 @@ export class TraceTranscoder {
     this.#rejectedSpans = 0;
     this.#rejectionReason = '';
     this.#rejectedBy = {};
+    this.#days.clear();
+    this.#lastDay = -1;
     try {
       const reader = this.#reader;
       reader.reset(request);
@@ -347,6 +356,16 @@ export class TraceTranscoder {
       this.#reject('time', 'a time beyond 2262-04-11, which nanoseconds in 63 bits cannot hold');
       return;
     }
+
+    const day = Math.floor((startHigh * 2 ** 32 + startLow) / nsPerDay);
+    if (day !== this.#lastDay && !this.#days.has(day)) {
+      if (this.#days.size >= maxDays) {
+        this.#reject('time', `the spans of a request start on more than ${maxDays} days; send smaller batches`);
+        return;
+      }
+      this.#days.add(day);
+    }
+    this.#lastDay = day;
 
     const columns = this.#spans;
     columns.trace_id.appendBytes(bytes, traceIdStart);
