@@ -8,7 +8,7 @@ import { escapeControls } from './text-width.ts';
  * @param nowMs For the ages of spans, Unix milliseconds.
  */
 export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: number): string[] {
-  const { receivers, rejectedSpans, spool, store, since } = stats;
+  const { receivers, rejectedSpans, droppedSpans, spool, store, since } = stats;
   const rows = receivers.map(({ receiver, requests, spans, bytes, refused }) => [
     escapeControls(receiver),
     formatCount(requests),
@@ -23,6 +23,7 @@ export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: n
     '',
     `Since      ${since}`,
     `Rejected   ${formatReasons(rejectedSpans)}`,
+    ...(Object.keys(droppedSpans).length === 0 ? [] : [`Dropped    ${formatReasons(droppedSpans)}`]),
     `In spool   ${formatBytes(spool.bytes)} of ${formatBytes(spool.limitBytes)} in ${spool.segments} files${oldest}`,
   );
   if (spool.setAside > 0) {

@@ -80,6 +80,8 @@ export interface StatsResponse {
   readonly receivers: readonly ReceiverStats[];
   /** Spans that were left out of acknowledged requests, by the field that is at fault. */
   readonly rejectedSpans: Readonly<Record<string, number>>;
+  /** Accepted spans that are not stored, by the rule that drops them. */
+  readonly droppedSpans: Readonly<Record<string, number>>;
   readonly spool: SpoolStats;
   readonly store: StoreStats | { readonly unavailable: string };
 }
@@ -89,7 +91,7 @@ export interface ReceiverStats {
   readonly receiver: string;
   /** Refused ones included. */
   readonly requests: number;
-  /** Of acknowledged requests, rejected spans included. */
+  /** Of acknowledged requests, rejected and dropped spans included. */
   readonly spans: number;
   /** Uncompressed bodies of acknowledged requests. */
   readonly bytes: number;

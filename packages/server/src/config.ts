@@ -6,6 +6,7 @@ import type { Environment } from './config/environment.ts';
 import { maskUrl, maskWhole } from './config/mask.ts';
 import { type Resolution, resolveSettings, type SettingSources } from './config/resolve.ts';
 import type { SettingTable } from './config/setting.ts';
+import { type DropRule, dropRuleSchema, maxDropRules } from './drop-rules.ts';
 import { ClewError } from './errors.ts';
 import { ageSyntax, bytesSyntax, isAgeMs, parseAgeMs, parseBytes } from './quantity.ts';
 
@@ -41,6 +42,15 @@ const tokens = list(z.string().regex(tokenPattern), maxTokens);
 /** As browsers write it: scheme, host, and the port when it is not the scheme's own. */
 const origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text);
 const maxOrigins = 100;
+
+/** What is no JSON is none of what is expected. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** A number, given as such or as a text that `parse` reads. */
 const quantity = (
@@ -258,6 +268,18 @@ const settings: SettingTable<Config> = {
     placeholder: 'ms',
     schema: integer(1000, 600_000).default(60_000),
   },
+  dropSpans: {
+    variable: 'CLEW_DROP_SPANS',
+    flag: '--drop-spans',
+    expected: `a list of at most ${maxDropRules} rules such as [{"service":"shop","name":"GET /health*"}], each with service, name, kind or attributes`,
+    group: 'Sampling',
+    description: 'rules for spans that are not stored',
+    placeholder: 'rules',
+    schema: z
+      .union([z.array(z.unknown()), z.string().transform(parseJson)])
+      .pipe(z.array(dropRuleSchema).max(maxDropRules))
+      .default([]),
+  },
   spoolMaxBytes: {
     variable: 'CLEW_SPOOL_MAX_BYTES',
     flag: '--spool-max-bytes',
@@ -348,6 +370,8 @@ export interface Config {
   readonly maxRequestBytes: number;
   /** How long a sender may take for one request, from its first byte to its last. Default 60,000. */
   readonly requestTimeoutMs: number;
+  /** Spans that are accepted and not stored. Default none. */
+  readonly dropSpans: readonly DropRule[];
   /** What the spool may hold before clients are asked to wait. Default 1 GiB. */
   readonly spoolMaxBytes: number;
   /** Ingest is refused while the disk has less free. Default 1 GiB or 5 % of the disk, whichever is smaller. */
@@ -440,6 +464,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     logLevel: read('logLevel'),
     maxRequestBytes: read('maxRequestBytes'),
     requestTimeoutMs: read('requestTimeoutMs'),
+    dropSpans: read('dropSpans'),
     spoolMaxBytes: read('spoolMaxBytes'),
     minFreeBytes: read('minFreeBytes'),
     retentionAge: read('retentionAge'),

@@ -302,7 +302,7 @@ async function startReceiving({
     await loader;
   });
 
-  const transcoder = new TranscoderThread();
+  const transcoder = new TranscoderThread(config.dropSpans);
   undo.push(() => transcoder.close());
   const commits = new GroupCommit({
     transcode: (requests) => transcoder.transcode(requests),

@@ -15,6 +15,8 @@ export interface AcknowledgedRequest {
   readonly rejectedSpans: number;
   /** Rejected spans by reason; empty when there are none. */
   readonly rejectedBy: Readonly<Record<string, number>>;
+  /** Accepted spans that are not stored, by rule. */
+  readonly droppedBy: Readonly<Record<string, number>>;
   /** From the head of the request to its answer. */
   readonly seconds: number;
 }
@@ -49,6 +51,9 @@ export class Metrics {
   ]);
   readonly #rejected = this.#counter('rejected_spans', 'Spans left out of requests that were acknowledged.', [
     'reason',
+  ]);
+  readonly #dropped = this.#counter('dropped_spans', 'Accepted spans that a rule of CLEW_DROP_SPANS keeps out.', [
+    'rule',
   ]);
   readonly #acknowledgement = this.#histogram(
     'acknowledgement_seconds',
@@ -95,8 +100,8 @@ export class Metrics {
         spans.inc(request.acceptedSpans + request.rejectedSpans);
         bytes.inc(request.bytes);
         acknowledgement.observe(request.seconds);
-        if (request.rejectedSpans === 0) return;
         for (const [reason, count] of Object.entries(request.rejectedBy)) this.#rejected.inc({ reason }, count);
+        for (const [rule, count] of Object.entries(request.droppedBy)) this.#dropped.inc({ rule }, count);
       },
       refuse: (reason) => {
         requests.inc();
@@ -158,10 +163,11 @@ export class Metrics {
 
   /** The same counts as numbers, for `GET /clew/v1/stats`. */
   async readCounts(): Promise<Omit<StatsResponse, 'store'>> {
-    const [spans, bytes, rejectedSpans, setAside] = await Promise.all([
+    const [spans, bytes, rejectedSpans, droppedSpans, setAside] = await Promise.all([
       readByLabel(this.#spans, 'receiver'),
       readByLabel(this.#bytes, 'receiver'),
       readByLabel(this.#rejected, 'reason'),
+      readByLabel(this.#dropped, 'rule'),
       readByLabel(this.#setAside, 'reason'),
     ]);
     const requests = await readByLabel(this.#requests, 'receiver');
@@ -180,6 +186,7 @@ export class Metrics {
       since: this.#startedAt.toISOString(),
       receivers,
       rejectedSpans,
+      droppedSpans,
       spool: this.#describeSpool(setAsideCount),
     };
   }

@@ -31,6 +31,7 @@ describe('parseConfig', () => {
       logLevel: 'info',
       maxRequestBytes: 67_108_864,
       requestTimeoutMs: 60_000,
+      dropSpans: [],
       spoolMaxBytes: 1_073_741_824,
       minFreeBytes: undefined,
       retentionAge: null,

@@ -39,7 +39,7 @@ async function start(options: Partial<GrpcReceiverOptions> = {}, take: Take = as
     { ...otlpGrpcProtocol, encodeResponse: (result) => taken.get(result)! },
     {
       ingest: async ({ bytes }) => {
-        const result = { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {} };
+        const result = { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
         taken.set(result, await take(bytes));
         return result;
       },

@@ -17,7 +17,7 @@ export async function startOtlpReceiver(options: Partial<OtlpHttpOptions> = {}):
   const server = createOtlpHttpServer({
     ingest: async (request) => {
       received.push(request);
-      return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {} };
+      return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
     },
     maxRequestBytes: 2 ** 20,
     budget: new BodyBudget(2 ** 26),

@@ -107,6 +107,7 @@ describe('the transcoder', () => {
       rejectedSpans: 0,
       rejectionReason: '',
       rejectedBy: {},
+      droppedBy: {},
     });
     await store(transcoder);
     const [child, root] = spans;

@@ -1,7 +1,16 @@
 import type { z } from 'zod';
 
 /** The headings under which help and documentation list the settings, in their order. */
-export const settingGroups = ['Storage', 'Addresses', 'Access', 'Limits', 'Retention', 'Log', 'Other'] as const;
+export const settingGroups = [
+  'Storage',
+  'Addresses',
+  'Access',
+  'Limits',
+  'Sampling',
+  'Retention',
+  'Log',
+  'Other',
+] as const;
 
 export type SettingGroup = (typeof settingGroups)[number];
 

@@ -27,6 +27,8 @@ export interface ExportResult {
   readonly rejectionReason: string;
   /** Rejected spans by the field that is at fault. */
   readonly rejectedBy: Readonly<Record<string, number>>;
+  /** Accepted spans that are not stored, by the rule that drops them. */
+  readonly droppedBy: Readonly<Record<string, number>>;
 }
 
 /** Resolves when the accepted spans are durable; rejects with an {@link OtlpError} for what the sender must know. */

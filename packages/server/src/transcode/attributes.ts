@@ -139,6 +139,53 @@ export function findStringAttribute(
   return null;
 }
 
+/** The first attribute with this key as text, where it is a string, an integer, a double or a boolean. */
+export function findAttributeText(
+  reader: ProtobufReader,
+  attributes: MessagePositions,
+  key: string,
+): string | undefined {
+  for (let i = 0; i < attributes.length; i += 2) {
+    const end = attributes.positions[i + 1]!;
+    reader.position = attributes.positions[i]!;
+    let isWanted = false;
+    let text: string | undefined;
+    while (reader.position < end) {
+      const tag = reader.readVarint32(end);
+      if (tag === 0x0a) isWanted = textOf(readBytes(reader, end)) === key;
+      else if (tag === 0x12) {
+        const valueEnd = reader.readLength(end);
+        text = reader.position < valueEnd ? readScalarText(reader, valueEnd) : undefined;
+        reader.position = valueEnd;
+      } else reader.skip(tag, end);
+    }
+    if (isWanted) return text;
+  }
+  return undefined;
+}
+
+function readScalarText(reader: ProtobufReader, end: number): string | undefined {
+  switch (reader.readVarint32(end)) {
+    case 0x0a:
+      return textOf(readBytes(reader, end));
+    case 0x10:
+      return reader.readVarint32(end) === 0 ? 'false' : 'true';
+    case 0x18: {
+      const low = reader.readVarint64(end);
+      return String(BigInt.asIntN(64, (BigInt(reader.high) << 32n) | BigInt(low >>> 0)));
+    }
+    case 0x21:
+      return String(reader.readDouble(end));
+    default:
+      return undefined;
+  }
+}
+
+/** UTF-8, as all strings of OTLP are. */
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+}
+
 function readBytes(reader: ProtobufReader, end: number): Uint8Array {
   const contentEnd = reader.readLength(end);
   const bytes = reader.bytes.subarray(reader.position, contentEnd);

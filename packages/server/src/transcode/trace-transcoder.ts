@@ -1,18 +1,29 @@
 import { createHash } from 'node:crypto';
 import { type ColumnWriter, ProtobufReader, writeNativeBlock } from '@clew/wire';
-import { appendAttributes, findStringAttribute, KeyValueListBytes, MessagePositions } from './attributes.ts';
+import { DropRules } from '../drop-rules.ts';
+import {
+  appendAttributes,
+  findAttributeText,
+  findStringAttribute,
+  KeyValueListBytes,
+  MessagePositions,
+  textOf,
+} from './attributes.ts';
 import { ResourceColumns, SpanColumns } from './columns.ts';
 import { appendEvents, appendLinks } from './events-and-links.ts';
 import { isId } from './ids.ts';
 
 /** What became of one request's spans. */
 export interface TranscodeResult {
+  /** Those that a rule drops are accepted, too: their sender has done nothing wrong. */
   readonly acceptedSpans: number;
   readonly rejectedSpans: number;
   /** Why the first rejected span was rejected; empty when none was. */
   readonly rejectionReason: string;
   /** How many were rejected for what: the name of the field that is at fault. */
   readonly rejectedBy: Readonly<Record<string, number>>;
+  /** How many were accepted and are not stored, by the rule that drops them. */
+  readonly droppedBy: Readonly<Record<string, number>>;
 }
 
 /** Rows ready for the engine; null when there are none. */
@@ -49,6 +60,7 @@ const serviceNameKey = new TextEncoder().encode('service.name');
  * ```
  */
 export class TraceTranscoder {
+  readonly #dropRules: DropRules;
   readonly #spans = new SpanColumns();
   readonly #resources = new ResourceColumns();
   readonly #columns: readonly ColumnWriter[] = [...Object.values(this.#spans), ...Object.values(this.#resources)];
@@ -63,15 +75,23 @@ export class TraceTranscoder {
   #rejectedSpans = 0;
   #rejectionReason = '';
   #rejectedBy: Record<string, number> = {};
+  #droppedSpans = 0;
+  #droppedBy: Record<string, number> = {};
   /** On which the spans of the request start, since the epoch. */
   readonly #days = new Set<number>();
   #lastDay = -1;
   // Of the ResourceSpans and ScopeSpans that are being read: the same in every row of theirs.
   #resourceHash = new Uint8Array(8);
   #service = 0;
+  /** Its text, for the rules alone. */
+  #serviceText = '';
   #scopeName = 0;
   #scopeVersion = 0;
   #scopeAttributes = 0;
+
+  constructor(dropRules: DropRules = new DropRules([])) {
+    this.#dropRules = dropRules;
+  }
 
   /**
    * Adds the spans of one `ExportTraceServiceRequest`.
@@ -86,6 +106,8 @@ export class TraceTranscoder {
     this.#rejectedSpans = 0;
     this.#rejectionReason = '';
     this.#rejectedBy = {};
+    this.#droppedSpans = 0;
+    this.#droppedBy = {};
     this.#days.clear();
     this.#lastDay = -1;
     try {
@@ -105,10 +127,11 @@ export class TraceTranscoder {
       throw error;
     }
     return {
-      acceptedSpans: this.#spanCount - spansBefore,
+      acceptedSpans: this.#spanCount - spansBefore + this.#droppedSpans,
       rejectedSpans: this.#rejectedSpans,
       rejectionReason: this.#rejectionReason,
       rejectedBy: this.#rejectedBy,
+      droppedBy: this.#droppedBy,
     };
   }
 
@@ -173,6 +196,7 @@ export class TraceTranscoder {
     }
     const service = findStringAttribute(reader, attributes, serviceNameKey) ?? unknownService;
     this.#service = this.#spans.service.keyOf(service, 0, service.length);
+    if (!this.#dropRules.isEmpty) this.#serviceText = textOf(service);
 
     const key = hash.toString('latin1', 0, 8);
     if (this.#knownResources.has(key)) return;
@@ -367,6 +391,8 @@ export class TraceTranscoder {
     }
     this.#lastDay = day;
 
+    if (!this.#dropRules.isEmpty && this.#isDropped(bytes.subarray(nameStart, nameEnd), kind)) return;
+
     const columns = this.#spans;
     columns.trace_id.appendBytes(bytes, traceIdStart);
     columns.span_id.appendBytes(bytes, spanIdStart);
@@ -392,6 +418,20 @@ export class TraceTranscoder {
     appendEvents(reader, columns, events, this.#list);
     columns.dropped_links_count.append32(droppedLinks + appendLinks(reader, columns, links, this.#list));
     this.#spanCount++;
+  }
+
+  /** Whether a rule drops the span whose attributes were noted; counts it. */
+  #isDropped(name: Uint8Array, kind: number): boolean {
+    const rule = this.#dropRules.find({
+      service: this.#serviceText,
+      name: textOf(name),
+      kind,
+      attribute: (key) => findAttributeText(this.#reader, this.#attributes, key),
+    });
+    if (rule === undefined) return false;
+    this.#droppedSpans++;
+    this.#droppedBy[rule] = (this.#droppedBy[rule] ?? 0) + 1;
+    return true;
   }
 
   #reject(field: string, reason: string): void {

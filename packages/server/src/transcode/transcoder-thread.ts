@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { DropRule } from '../drop-rules.ts';
 import type { ExportRequest } from '../receive/otlp-http.ts';
 import type { TraceBlocks, TranscodeResult } from './trace-transcoder.ts';
 
@@ -30,8 +31,13 @@ export interface WorkerAnswer {
  * the thread dies, the groups that it held are rejected and the next one starts a new thread.
  */
 export class TranscoderThread {
+  readonly #dropRules: readonly DropRule[];
   #worker: Worker | null = null;
   #waiting: { resolve: (outcome: TranscodeOutcome) => void; reject: (error: Error) => void }[] = [];
+
+  constructor(dropRules: readonly DropRule[] = []) {
+    this.#dropRules = dropRules;
+  }
 
   /** The bytes of the requests are moved to the thread and must not be used again. */
   transcode(requests: readonly ExportRequest[]): Promise<TranscodeOutcome> {
@@ -51,7 +57,7 @@ export class TranscoderThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./worker.js', import.meta.url));
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { dropRules: this.#dropRules } });
     worker.on('message', (answer: WorkerAnswer) => {
       this.#waiting.shift()?.resolve({
         results: answer.results.map((result) => {

@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import {
   MalformedJsonError,
   MalformedOtlpJsonError,
@@ -6,6 +6,7 @@ import {
   MalformedThriftError,
   RefusedSpansError,
 } from '@clew/wire';
+import { type DropRule, DropRules } from '../drop-rules.ts';
 import type { ExportRequest } from '../receive/otlp-http.ts';
 import { toOtlp } from './to-otlp.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
@@ -14,7 +15,8 @@ import type { WorkerAnswer } from './transcoder-thread.ts';
 // The thread behind TranscoderThread: a message is a group of requests, its answer their results and blocks.
 
 const port = parentPort!;
-const transcoder = new TraceTranscoder();
+const { dropRules } = workerData as { readonly dropRules: readonly DropRule[] };
+const transcoder = new TraceTranscoder(new DropRules(dropRules));
 
 /** What is wrong with a request, not with us: its sender is told, and the others of the group go on. */
 const malformations = [
@@ -34,6 +36,7 @@ function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {
       rejectedSpans: result.rejectedSpans + rejectedSpans,
       rejectedBy: rejectedSpans === 0 ? result.rejectedBy : { ...result.rejectedBy, format: rejectedSpans },
       rejectionReason: rejectionReason || result.rejectionReason,
+      droppedBy: result.droppedBy,
     };
   } catch (error) {
     if (malformations.some((malformation) => error instanceof malformation)) {
