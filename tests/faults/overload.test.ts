@@ -123,9 +123,12 @@ describe('senders that take their time', () => {
       received += text;
     });
     socket.on('error', () => {});
-    const ended = once(socket, 'close').then(() => {
-      clearInterval(timer);
-      return received;
+    // Not `once` of node:events, which rejects when the connection is reset.
+    const ended = new Promise<string>((resolve) => {
+      socket.once('close', () => {
+        clearInterval(timer);
+        resolve(received);
+      });
     });
     return { socket, ended };
   }

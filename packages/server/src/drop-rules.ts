@@ -36,12 +36,15 @@ export interface DropCandidate {
   attribute(key: string): string | undefined;
 }
 
+/** Whether a text is as the pattern says. */
+type Matcher = (text: string) => boolean;
+
 interface CompiledRule {
   readonly text: string;
-  readonly service: RegExp | undefined;
-  readonly name: RegExp | undefined;
+  readonly service: Matcher | undefined;
+  readonly name: Matcher | undefined;
   readonly kind: number;
-  readonly attributes: readonly (readonly [key: string, value: RegExp])[];
+  readonly attributes: readonly (readonly [key: string, matches: Matcher])[];
 }
 
 /** Finds the rule by which a span is not stored. */
@@ -67,25 +70,39 @@ export class DropRules {
     return this.#rules.find(
       ({ service, name, kind, attributes }) =>
         (kind === -1 || kind === span.kind) &&
-        (service === undefined || service.test(span.service)) &&
-        (name === undefined || name.test(span.name)) &&
-        attributes.every(([key, value]) => {
+        (service === undefined || service(span.service)) &&
+        (name === undefined || name(span.name)) &&
+        attributes.every(([key, matches]) => {
           const text = span.attribute(key);
-          return text !== undefined && value.test(text);
+          return text !== undefined && matches(text);
         }),
     )?.text;
   }
 }
 
-/** Such as `service=shop name=GET /health*`. */
-function describeDropRule({ attributes, ...fields }: DropRule): string {
-  return Object.entries({ ...fields, ...attributes })
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
+/** Such as `service=shop name=GET /health* attributes.http.route=/health`. */
+function describeDropRule({ attributes = {}, ...fields }: DropRule): string {
+  const all = [
+    ...Object.entries(fields),
+    ...Object.entries(attributes).map(([key, value]) => [`attributes.${key}`, value] as const),
+  ];
+  return all.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-function compile(text: string | undefined): RegExp | undefined {
-  if (text === undefined) return undefined;
-  const parts = text.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
+function compile(pattern: string | undefined): Matcher | undefined {
+  if (pattern === undefined) return undefined;
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return (text) => text === first;
+  // Not a regular expression: senders choose the text, and one that does not match could make it go back and forth.
+  return (text) => {
+    if (!text.startsWith(first)) return false;
+    let position = first.length;
+    for (const part of rest) {
+      const found = text.indexOf(part, position);
+      if (found === -1) return false;
+      position = found + part.length;
+    }
+    return text.length - last.length >= position && text.endsWith(last);
+  };
 }

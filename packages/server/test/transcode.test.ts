@@ -375,6 +375,17 @@ describe('the transcoder', () => {
     assert.deepEqual(await select('SELECT count() AS spans FROM spans'), [{ spans: String(accepted) }]);
   });
 
+  it('keeps no resource of requests whose spans were all rejected', async () => {
+    const transcoder = new TraceTranscoder();
+    transcoder.transcode(requestOf({ spanId }));
+    assert.equal(transcoder.takeBlocks(), null);
+    const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'kept' } }] };
+    const request = { resourceSpans: [{ resource, scopeSpans: [{ spans: [{ traceId, spanId }] }] }] };
+    transcoder.transcode(otlpJsonToProtobuf(new TextEncoder().encode(JSON.stringify(request))));
+    await store(transcoder);
+    assert.deepEqual(await select('SELECT service FROM resources'), [{ service: 'kept' }]);
+  });
+
   it('has nothing to take after everything was taken', () => {
     const transcoder = new TraceTranscoder();
     assert.equal(transcoder.takeBlocks(), null);

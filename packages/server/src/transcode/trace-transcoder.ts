@@ -137,12 +137,15 @@ export class TraceTranscoder {
 
   /** The rows since the last call, as two Native blocks, or null when there are none. */
   takeBlocks(): TraceBlocks | null {
-    if (this.#spanCount === 0) return null;
-    const blocks: TraceBlocks = {
-      spanCount: this.#spanCount,
-      spans: writeNativeBlock(Object.entries(this.#spans), this.#spanCount),
-      resources: writeNativeBlock(Object.entries(this.#resources), this.#resourceCount),
-    };
+    const blocks: TraceBlocks | null =
+      this.#spanCount === 0
+        ? null
+        : {
+            spanCount: this.#spanCount,
+            spans: writeNativeBlock(Object.entries(this.#spans), this.#spanCount),
+            resources: writeNativeBlock(Object.entries(this.#resources), this.#resourceCount),
+          };
+    // Without spans too: resources of which no span is stored would pile up.
     for (const column of this.#columns) column.clear();
     this.#knownResources.clear();
     this.#spanCount = 0;
