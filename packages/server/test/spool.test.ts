@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { runLoader } from '#src/spool/loader.js';
 import { decodeSegment, encodeCommit } from '#src/spool/segment.js';
@@ -132,6 +133,19 @@ describe('the spool', () => {
     const spool = await open({ sealAfterMs: 100 });
     await Promise.all([spool.append(blocks('one')), spool.append(blocks('two'))]);
     assert.deepEqual(spansOf(await drain(spool)), ['spans onespans two']);
+  });
+
+  it('joins what comes while a segment is inserted into one insert', async () => {
+    const spool = await open({ sealAfterMs: 5 });
+    await spool.append(blocks('one'));
+    const late = ['two', 'three', 'four'];
+    const inserted = await drain(spool, async (table) => {
+      for (const text of table === 'spans' ? late.splice(0) : []) {
+        await spool.append(blocks(text));
+        await sleep(20);
+      }
+    });
+    assert.deepEqual(spansOf(inserted), ['spans one', 'spans twospans threespans four']);
   });
 
   it('gives every segment a token of its own, also after it was emptied and opened again', async () => {

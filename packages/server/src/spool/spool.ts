@@ -15,7 +15,7 @@ export interface SpoolOptions {
   readonly minFreeBytes?: number | undefined;
   /** A segment is closed for the loader when it reaches this size … */
   readonly sealBytes?: number;
-  /** … or this age, whichever comes first: how long an acknowledged span may wait before it is inserted. */
+  /** … or this age, when no other waits for the loader: larger inserts cost the engine less. */
   readonly sealAfterMs?: number;
   readonly log: Logger;
 }
@@ -84,6 +84,8 @@ export class Spool {
   #nextSequence: number;
   #open: OpenSegment | null = null;
   #sealTimer: NodeJS.Timeout | undefined;
+  /** Whether the open segment is old enough. */
+  #isDue = false;
   /** Appends and seals run one after another. */
   #tail: Promise<unknown> = Promise.resolve();
   #wake: (() => void) | null = null;
@@ -254,6 +256,7 @@ export class Spool {
   #forget(segment: SealedSegment): void {
     this.#sealed.splice(this.#sealed.indexOf(segment), 1);
     this.#sealedBytes -= segment.bytes;
+    this.#sealWhenDue();
     this.#announceGone();
   }
 
@@ -284,12 +287,19 @@ export class Spool {
     const name = `${String(this.#nextSequence++).padStart(12, '0')}-${this.#runId}.open`;
     const handle = await open(join(this.#directory, name), 'wx', 0o600);
     await syncDirectory(this.#directory);
+    this.#isDue = false;
     this.#sealTimer = setTimeout(() => {
-      this.#enqueue(() => this.#seal()).catch((error) => {
-        this.#log.error({ err: error }, 'could not seal a spool segment');
-      });
+      this.#isDue = true;
+      this.#sealWhenDue();
     }, this.#sealAfterMs);
     return { name, handle, bytes: 0, beganMs: Date.now() };
+  }
+
+  #sealWhenDue(): void {
+    if (!this.#isDue || this.#sealed.length > 0 || this.#closed) return;
+    this.#enqueue(() => this.#seal()).catch((error) => {
+      this.#log.error({ err: error }, 'could not seal a spool segment');
+    });
   }
 
   async #seal(): Promise<void> {
