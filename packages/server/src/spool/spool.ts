@@ -306,9 +306,13 @@ export class Spool {
     clearTimeout(this.#sealTimer);
     const segment = this.#open;
     if (segment === null) return;
-    this.#open = null;
-    await segment.handle.close();
-    await this.#finish(segment.name, segment.bytes, segment.beganMs);
+    try {
+      await segment.handle.close();
+      await this.#finish(segment.name, segment.bytes, segment.beganMs);
+    } finally {
+      // Not before: until it is sealed, what it holds is to be counted.
+      this.#open = null;
+    }
   }
 
   /** Closed segment files get their final name; empty ones are removed. */
