@@ -68,7 +68,7 @@ export const packageRules = {
     roots: ['index.ts', 'main.ts'],
     fronts: { 'config.ts': 'config' },
     stages: {
-      ...inOrder('receive', 'transcode', 'spool', 'store', 'query', 'retain', 'serve'),
+      ...inOrder('receive', 'transcode', 'spool', 'store', 'query', 'retain', 'rollup', 'serve'),
       // How settings are read, described and masked; `config.ts` is the table of them.
       config: [],
       // The child process around the engine: the stages reach it over its socket alone, as they would a cluster.

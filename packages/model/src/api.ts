@@ -5,6 +5,10 @@
  * GET /clew/v1/services                       -> ServicesResponse
  * GET /clew/v1/operations?service=            -> OperationsResponse
  * GET /clew/v1/search?<SearchRequest>         -> SearchResponse
+ * GET /clew/v1/operation-metrics?service=&operation=&start=&end=&step= -> OperationMetricsResponse
+ * GET /clew/v1/service-graph?start=&end=      -> ServiceGraphResponse
+ * GET /clew/v1/attributes?prefix=&limit=&start=&end=           -> AttributeKeysResponse
+ * GET /clew/v1/attribute-values?key=&prefix=&limit=&start=&end= -> AttributeValuesResponse
  * GET /clew/v1/stats                          -> StatsResponse, also while the engine is away
  * GET /clew/v1/traces/<32 hex>                -> Native blocks, see tableFromNative; 404 with ErrorResponse
  * DELETE /clew/v1/traces/<32 hex>             -> DeleteTraceResponse; 404 with ErrorResponse
@@ -71,6 +75,84 @@ export interface SearchResponse {
   /** The window that was searched, Unix milliseconds: a link with it shows the same again. */
   readonly start: number;
   readonly end: number;
+}
+
+/** Of calls in one minute or many; a call is a span. */
+export interface CallMetrics {
+  readonly calls: number;
+  /** Those with the status error. */
+  readonly errors: number;
+  readonly meanNs: number;
+  /** Quantiles, at most 4.5 % off. */
+  readonly p50Ns: number;
+  readonly p95Ns: number;
+  readonly p99Ns: number;
+}
+
+export type SpanKindName = 'unspecified' | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+
+export interface OperationMetrics extends CallMetrics {
+  readonly service: string;
+  /** Of the spans; `(other)` for those beyond the thousand most frequent names of the service in a minute. */
+  readonly name: string;
+  readonly kind: SpanKindName;
+  /** When a step was asked for: each with the Unix milliseconds of its start. Steps without calls are left out. */
+  readonly points?: readonly (CallMetrics & { readonly start: number })[];
+}
+
+/** Counted in whole minutes, some ten seconds after spans have come; under load later. */
+export interface OperationMetricsResponse {
+  /** Those with the most calls first. */
+  readonly operations: readonly OperationMetrics[];
+  /** Whether there are more than are shown: ask for one service, a longer step or a shorter window. */
+  readonly hasMore: boolean;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ServiceGraphEdge {
+  readonly client: string;
+  /** A service; for databases `system/name`, or what the client calls it in `peer.service`. */
+  readonly server: string;
+  /** As in Tempo: empty for calls. */
+  readonly connectionType: '' | 'messaging_system' | 'database';
+  readonly calls: number;
+  readonly errors: number;
+  /** Of the server's span; of the client's for a database. */
+  readonly meanNs: number;
+}
+
+export interface ServiceGraphResponse {
+  /** Those with the most calls first. */
+  readonly edges: readonly ServiceGraphEdge[];
+  readonly hasMore: boolean;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** `other`: arrays, maps and bytes. */
+export type AttributeType = 'string' | 'int' | 'double' | 'bool' | 'other';
+
+export interface AttributeKeysResponse {
+  /** Sorted by key. */
+  readonly attributes: readonly {
+    readonly scope: 'span' | 'resource';
+    readonly key: string;
+    readonly types: readonly AttributeType[];
+  }[];
+  /** Whether there are more than the limit. */
+  readonly hasMore: boolean;
+  /** Whether a day of the window has so many keys that not all were noted. */
+  readonly isTruncated: boolean;
+}
+
+export interface AttributeValuesResponse {
+  readonly key: string;
+  /** Sorted by value, each as text. */
+  readonly values: readonly { readonly value: string; readonly type: AttributeType }[];
+  readonly hasMore: boolean;
+  /** Whether a day of the window has so many values that not all were noted. */
+  readonly isTruncated: boolean;
 }
 
 /** What a server took, refused and keeps. Counts begin at its start. */

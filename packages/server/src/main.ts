@@ -23,6 +23,7 @@ import { Redactions } from './retain/redactions.ts';
 import { Retention } from './retain/retention.ts';
 import { RetentionSettings } from './retain/retention-settings.ts';
 import { SpaceReserve } from './retain/space-reserve.ts';
+import { Rollup } from './rollup/rollup.ts';
 import { createHealthServer } from './serve/health.ts';
 import { isLoopback } from './serve/host-check.ts';
 import { createHttpServer } from './serve/http-server.ts';
@@ -109,6 +110,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const schema = await startSchema(new Schema(address, client, log), config, readiness, log, undo);
     const spool = await openSpool(config, log, undo);
     const data = await startRetaining(config, client, spool, log, undo);
+    const rollup = new Rollup({ client, log, isReady: () => schema.isUpToDate });
+    metrics.watchRollup(rollup);
+    undo.push(() => rollup.stop());
+    rollup.start();
     const parts = { config, client, schema, spool, data, readiness, metrics, access, log, undo };
     const receivers = await startReceiving(parts);
     const uiUrl = await startServing(parts);

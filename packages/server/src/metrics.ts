@@ -148,6 +148,11 @@ export class Metrics {
     this.#gauge('spool_oldest_age_seconds', help, () => describeAge(read().oldestMs) ?? 0);
   }
 
+  watchRollup(rollup: { readonly pendingMinutes: number }): void {
+    const help = 'Minutes of spans that are not in service metrics and graph yet.';
+    this.#gauge('rollup_pending_minutes', help, () => rollup.pendingMinutes);
+  }
+
   watchEngine(engine: { readonly isReady: boolean; readonly restarts: number }): void {
     this.#gauge('engine_ready', '1 while the embedded engine answers.', () => Number(engine.isReady));
     const counter = this.#counter(

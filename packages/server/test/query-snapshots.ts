@@ -54,4 +54,141 @@ ORDER BY table`,
   toString(toUnixTimestamp64Nano(min(start))) AS oldestNs,
   toString(toUnixTimestamp64Nano(max(start))) AS newestNs
 FROM spans`,
+  operationMetrics: `SELECT service, name, kind, intDiv(toUnixTimestamp(minute), {step:UInt32}) * {step:UInt32} AS time,
+  sum(calls) AS calls, sum(errors) AS errors, sum(duration_ns) AS durationNs,
+  CAST(sumMap(duration_buckets), 'Array(Tuple(UInt16, UInt64))') AS buckets
+FROM (
+  SELECT *, max(generation) OVER (PARTITION BY minute, service) AS newest
+  FROM operation_minutes FINAL
+  WHERE minute >= toStartOfMinute(fromUnixTimestamp64Milli({start:Int64}, 'UTC')) AND minute <= fromUnixTimestamp64Milli({end:Int64}, 'UTC') AND service = {service:String}
+)
+WHERE generation = newest AND name = {operation:String}
+GROUP BY service, name, kind, time
+ORDER BY sum(calls) OVER (PARTITION BY service, name, kind) DESC, service, name, kind, time
+LIMIT {limit:UInt32}`,
+  serviceGraph: `SELECT client, server, connection_type AS connectionType, sum(service_edges.calls) AS calls, sum(service_edges.errors) AS errors,
+  round(sum(duration_ns) / sum(service_edges.calls)) AS meanNs
+FROM service_edges FINAL
+WHERE minute >= toStartOfMinute(fromUnixTimestamp64Milli({start:Int64}, 'UTC'))
+  AND minute <= fromUnixTimestamp64Milli({end:Int64}, 'UTC')
+GROUP BY client, server, connectionType
+ORDER BY calls DESC, client, server, connectionType
+LIMIT {limit:UInt32}`,
+  attributeKeys: `SELECT scope, key, groupUniqArray(type) AS types
+FROM (
+  SELECT 'span' AS scope, key, type FROM attribute_keys WHERE day >= toDate(fromUnixTimestamp64Milli({start:Int64}, 'UTC'))
+  AND day <= toDate(fromUnixTimestamp64Milli({end:Int64}, 'UTC'))
+  UNION ALL
+  SELECT 'resource' AS scope, entry.1 AS key, entry.2 AS type
+  FROM (SELECT arrayJoin(arrayConcat(arrayMap(key -> (toString(key), 'string'), mapKeys(attr_string)), arrayMap(key -> (toString(key), 'int'), mapKeys(attr_int)), arrayMap(key -> (toString(key), 'double'), mapKeys(attr_double)), arrayMap(key -> (toString(key), 'bool'), mapKeys(attr_bool)), arrayMap(key -> (toString(key), 'other'), mapKeys(attr_other)))) AS entry FROM resources)
+)
+WHERE startsWith(key, {prefix:String})
+GROUP BY scope, key
+ORDER BY key, scope DESC
+LIMIT {limit:UInt32}`,
+  attributeValues: `SELECT DISTINCT value, type
+FROM (
+  SELECT toString(type) AS type, value FROM attribute_values WHERE day >= toDate(fromUnixTimestamp64Milli({start:Int64}, 'UTC'))
+  AND day <= toDate(fromUnixTimestamp64Milli({end:Int64}, 'UTC')) AND key = {key:String}
+  UNION ALL
+  SELECT 'string' AS type, toString(attr_string[{key:String}]) AS value
+  FROM resources WHERE mapContains(attr_string, {key:String})
+  UNION ALL
+  SELECT 'int' AS type, toString(attr_int[{key:String}]) AS value
+  FROM resources WHERE mapContains(attr_int, {key:String})
+  UNION ALL
+  SELECT 'double' AS type, toString(attr_double[{key:String}]) AS value
+  FROM resources WHERE mapContains(attr_double, {key:String})
+  UNION ALL
+  SELECT 'bool' AS type, toString(attr_bool[{key:String}]) AS value
+  FROM resources WHERE mapContains(attr_bool, {key:String})
+)
+WHERE startsWith(value, {prefix:String})
+ORDER BY value, type
+LIMIT {limit:UInt32}`,
+  mostKeys: `SELECT max(noted) AS most
+FROM (SELECT uniqExact(key) AS noted FROM attribute_keys WHERE day >= toDate(fromUnixTimestamp64Milli({start:Int64}, 'UTC'))
+  AND day <= toDate(fromUnixTimestamp64Milli({end:Int64}, 'UTC')) GROUP BY day)`,
+  mostValues: `SELECT max(noted) AS most
+FROM (SELECT uniqExact(value) AS noted FROM attribute_values WHERE day >= toDate(fromUnixTimestamp64Milli({start:Int64}, 'UTC'))
+  AND day <= toDate(fromUnixTimestamp64Milli({end:Int64}, 'UTC')) AND key = {key:String} GROUP BY day)`,
+  rollupGeneration: `SELECT toUnixTimestamp64Milli(now64(3)) - if(count() = 0, 0, toInt64(ceil(max(elapsed) * 1000)) + 1) AS generation
+FROM system.processes
+WHERE query ILIKE 'INSERT INTO spans%'`,
+  rollupPending: `SELECT toUnixTimestamp(minute) AS minute
+FROM (SELECT minute, max(noted) AS noted FROM span_minutes GROUP BY minute) AS inserted
+LEFT JOIN (SELECT minute, max(generation) AS generation FROM rollups GROUP BY minute) AS computed USING (minute)
+WHERE generation <= noted
+ORDER BY minute DESC`,
+  rollupDone: `INSERT INTO rollups
+SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'), fromUnixTimestamp64Milli({generation:Int64}, 'UTC')`,
+  rollupOperations: `INSERT INTO operation_minutes
+SELECT service, shown, kind, minute, fromUnixTimestamp64Milli({generation:Int64}, 'UTC'),
+  sum(calls), sum(errors), sum(duration), sumMap(map(bucket, calls))
+FROM (
+  SELECT *, if(dense_rank() OVER (PARTITION BY minute, service ORDER BY named DESC, name) <= 1000,
+    name, '(other)') AS shown
+  FROM (
+    SELECT *, sum(calls) OVER (PARTITION BY minute, service, name) AS named
+    FROM (
+      SELECT any(toStartOfMinute(start)) AS minute, any(service) AS service, toString(any(name)) AS name, any(kind) AS kind,
+        toUInt16(if(duration_ns <= 1, 0, ceil(log2(duration_ns) * 8))) AS bucket,
+        count() AS calls, countIf(status_code = 2) AS errors, sum(toFloat64(duration_ns)) AS duration
+      FROM spans
+      WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))
+      GROUP BY cityHash64(toStartOfMinute(spans.start), spans.service, spans.name, spans.kind), bucket
+    )
+  )
+)
+GROUP BY minute, service, shown, kind`,
+  rollupEdges: `INSERT INTO service_edges
+SELECT client, server, connection_type, minute, fromUnixTimestamp64Milli({generation:Int64}, 'UTC'),
+  count(), countIf(status_code = 2), sum(toFloat64(duration_ns))
+FROM (
+  SELECT caller.service AS client, call.service AS server, if(call.kind = 5, 'messaging_system', '') AS connection_type,
+    minute, duration_ns, status_code
+  FROM (
+    SELECT cityHash64(trace_id, span_id) AS hash, service, kind
+    FROM spans
+    WHERE toStartOfMinute(start) >= toDateTime({first:UInt32}, 'UTC') AND toStartOfMinute(start) <= toDateTime({last:UInt32}, 'UTC')
+  ) AS caller
+  INNER JOIN (
+    SELECT cityHash64(trace_id, parent_span_id) AS hash, service, kind, toStartOfMinute(start) AS minute, duration_ns, status_code
+    FROM spans
+    WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC')) AND kind IN (0, 2, 5) AND parent_span_id != toFixedString('', 8)
+  ) AS call ON call.hash = caller.hash
+  WHERE caller.service != call.service OR (caller.kind IN (3, 4) AND call.kind IN (2, 5))
+  UNION ALL
+  SELECT service, multiIf(attr_string['peer.service'] != '', attr_string['peer.service'],
+      if(attr_string['db.namespace'] != '', attr_string['db.namespace'], attr_string['db.name']) != '', concat(if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system']), '/', if(attr_string['db.namespace'] != '', attr_string['db.namespace'], attr_string['db.name'])), if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system'])),
+    'database', toStartOfMinute(start), duration_ns, status_code
+  FROM spans
+  WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC')) AND kind = 3 AND if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system']) != ''
+)
+GROUP BY client, server, connection_type, minute`,
+  rollupKeys: `INSERT INTO attribute_keys
+SELECT DISTINCT toDate(toDateTime({minute:UInt32}, 'UTC')), entry.1, entry.2
+FROM (SELECT arrayJoin(arrayConcat(arrayMap(key -> (toString(key), 'string'), mapKeys(attr_string)), arrayMap(key -> (toString(key), 'int'), mapKeys(attr_int)), arrayMap(key -> (toString(key), 'double'), mapKeys(attr_double)), arrayMap(key -> (toString(key), 'bool'), mapKeys(attr_bool)), arrayMap(key -> (toString(key), 'other'), mapKeys(attr_other)))) AS entry FROM (SELECT attr_string, attr_int, attr_double, attr_bool, attr_other
+  FROM spans
+  WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC')
+  ORDER BY toStartOfMinute(start), trace_id
+  LIMIT 20000))
+WHERE length(entry.1) <= 256
+  AND (SELECT uniqExact(key) FROM attribute_keys WHERE day = toDate(toDateTime({minute:UInt32}, 'UTC'))) < 10000
+  AND entry NOT IN (SELECT (key, type) FROM attribute_keys WHERE day = toDate(toDateTime({minute:UInt32}, 'UTC')))
+LIMIT 10000`,
+  rollupValues: `INSERT INTO attribute_values
+SELECT toDate(toDateTime({minute:UInt32}, 'UTC')), entry.1 AS key, entry.2 AS type, entry.3 AS value
+FROM (SELECT arrayJoin(arrayConcat(arrayMap((key, value) -> (toString(key), 'string', toString(value)), mapKeys(attr_string), mapValues(attr_string)), arrayMap((key, value) -> (toString(key), 'int', toString(value)), mapKeys(attr_int), mapValues(attr_int)), arrayMap((key, value) -> (toString(key), 'double', toString(value)), mapKeys(attr_double), mapValues(attr_double)), arrayMap((key, value) -> (toString(key), 'bool', toString(value)), mapKeys(attr_bool), mapValues(attr_bool)))) AS entry FROM (SELECT attr_string, attr_int, attr_double, attr_bool, attr_other
+  FROM spans
+  WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC')
+  ORDER BY toStartOfMinute(start), trace_id
+  LIMIT 20000))
+WHERE length(key) <= 256 AND length(value) <= 256
+  AND key NOT IN (
+    SELECT key FROM attribute_values WHERE day = toDate(toDateTime({minute:UInt32}, 'UTC')) GROUP BY key HAVING uniqExact(value) >= 1000
+  )
+GROUP BY key, type, value
+ORDER BY count() DESC, value
+LIMIT 20 BY key, type`,
 };

@@ -2,16 +2,27 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { bytesAt, hexAt, readNativeBlocks } from '@clew/wire';
 import fc from 'fast-check';
+import {
+  buildAttributeKeysStatement,
+  buildAttributeValuesStatement,
+  buildFullestDayStatement,
+} from '#src/query/attribute-catalog.js';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
 import { buildResourceStatement } from '#src/query/conditions.js';
 import { parseDurationNs } from '#src/query/duration.js';
 import { buildMatchStatement, nextSlice, type TimeSlice } from '#src/query/newest-traces.js';
+import { buildOperationMetricsStatement } from '#src/query/operation-metrics.js';
 import type { RawParameters } from '#src/query/parameters.js';
 import { buildSummaryStatement, searchTraces } from '#src/query/search.js';
 import { parseSearch } from '#src/query/search-request.js';
+import { buildServiceGraphStatement } from '#src/query/service-graph.js';
 import type { Statement } from '#src/query/statement.js';
 import { buildTablesStatement, buildTimesStatement } from '#src/query/store-stats.js';
 import { buildResourcesStatement, buildTraceStatement, openTrace, spanColumns } from '#src/query/trace.js';
+import { buildKeysStatement, buildValuesStatement } from '#src/rollup/attributes.js';
+import { buildEdgesStatement } from '#src/rollup/edges.js';
+import { buildDoneStatement, buildGenerationStatement, buildPendingStatement } from '#src/rollup/minutes.js';
+import * as rollup from '#src/rollup/operations.js';
 import { migrate } from '#src/store/migrations.js';
 import { snapshots } from './query-snapshots.js';
 import { type EngineFixture, fetchLines, insertSpans, startEngineFixture, traceIdOf } from './store-fixture.js';
@@ -428,6 +439,25 @@ describe('every statement', () => {
   const all: Record<string, Statement> = {
     services: buildServicesStatement(),
     operations: buildOperationsStatement('shop'),
+    operationMetrics: buildOperationMetricsStatement({
+      service: 's',
+      operation: 'o',
+      startMs: 1,
+      endMs: 2,
+      stepS: 60,
+    }),
+    serviceGraph: buildServiceGraphStatement({ startMs: 1, endMs: 2 }),
+    attributeKeys: buildAttributeKeysStatement({ startMs: 1, endMs: 2, prefix: 'a', limit: 3 }),
+    attributeValues: buildAttributeValuesStatement({ key: 'k', startMs: 1, endMs: 2, prefix: 'a', limit: 3 }),
+    mostKeys: buildFullestDayStatement({ startMs: 1, endMs: 2 }),
+    mostValues: buildFullestDayStatement({ key: 'k', startMs: 1, endMs: 2 }),
+    rollupGeneration: buildGenerationStatement(),
+    rollupPending: buildPendingStatement(),
+    rollupDone: buildDoneStatement([60, 120], 3),
+    rollupOperations: rollup.buildOperationsStatement([60, 120], 3),
+    rollupEdges: buildEdgesStatement([60, 120], 3),
+    rollupKeys: buildKeysStatement(60),
+    rollupValues: buildValuesStatement(60),
     onResources: buildResourceStatement(search.attributes),
     match: buildMatchStatement(search, [false, true], { startNs: 5n, endNs: 9n }, [traceIdOf(3)], 20),
     summary: buildSummaryStatement([traceIdOf(1), traceIdOf(2)]),

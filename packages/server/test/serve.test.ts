@@ -5,10 +5,17 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { ErrorResponse, RetentionResponse, SearchResponse } from '@clew/model';
+import type {
+  ErrorResponse,
+  OperationMetricsResponse,
+  RetentionResponse,
+  SearchResponse,
+  ServiceGraphResponse,
+} from '@clew/model';
 import type { FastifyInstance } from 'fastify';
 import { createLogger } from '#src/log.js';
 import { Metrics } from '#src/metrics.js';
+import { Rollup } from '#src/rollup/rollup.js';
 import { createHttpServer } from '#src/serve/http-server.js';
 import { Readiness } from '#src/serve/readiness.js';
 import { checkStore, connectStore } from '#src/store/client.js';
@@ -89,6 +96,19 @@ describe('the API', () => {
     assert.equal(traces[0]?.traceId, traceIdOf(1));
   });
 
+  test('answers metrics, service graph and attributes once they are rolled up', async () => {
+    await new Rollup({ client: fixture.client, log: createLogger('silent') }).run();
+    const get = async (path: string) => (await fetch(`${url}/clew/v1/${path}`)).json();
+    const metrics = (await get('operation-metrics?service=shop&step=60')) as OperationMetricsResponse;
+    assert.equal(metrics.operations[0]?.name, 'GET /');
+    assert.equal(metrics.operations[0]?.points?.length, 1);
+    const graph = (await get('service-graph')) as ServiceGraphResponse;
+    assert.deepEqual([graph.edges, graph.hasMore], [[], false]);
+    assert.deepEqual(await get('attributes'), { attributes: [], hasMore: false, isTruncated: false });
+    const values = await get('attribute-values?key=user.id');
+    assert.deepEqual(values, { key: 'user.id', values: [], hasMore: false, isTruncated: false });
+  });
+
   test('answers a trace as bytes, and one that does not exist with 404 and its code', async () => {
     const trace = await fetch(`${url}/clew/v1/traces/${traceIdOf(1)}`);
     assert.equal(trace.status, 200);
@@ -107,6 +127,13 @@ describe('the API', () => {
       ['/clew/v1/services?x=1', 400, 'CLEW_PARAMETER_UNKNOWN'],
       ['/clew/v1/operations', 400, 'CLEW_PARAMETER_INVALID'],
       ['/clew/v1/search?limit=1001', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/operation-metrics?step=90', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/operation-metrics?step=60&start=0&end=90060000', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/operation-metrics?step=120&start=0&end=180060001', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/operation-metrics?minutes=5', 400, 'CLEW_PARAMETER_UNKNOWN'],
+      ['/clew/v1/service-graph?start=9&end=8', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/attributes?limit=0', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/attribute-values', 400, 'CLEW_PARAMETER_INVALID'],
       ['/clew/v1/traces/abc', 400, 'CLEW_PARAMETER_INVALID'],
       ['/clew/v1/nothing', 404, 'CLEW_ADDRESS_NOT_FOUND'],
       ['/clew/v1/traces/%ff', 400, 'CLEW_REQUEST_INVALID'],

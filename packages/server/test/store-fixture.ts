@@ -42,6 +42,8 @@ export interface TestSpan {
   readonly parent?: number;
   readonly service: string;
   readonly name: string;
+  /** OTLP's number; 0 when not given. */
+  readonly kind?: number;
   readonly startMs: number;
   readonly durationNs: number;
   readonly isError?: boolean;
@@ -70,12 +72,16 @@ export async function insertSpans(client: StoreClient, spans: readonly TestSpan[
     (
       span,
     ) => `SELECT unhex('${traceIdOf(span.trace)}'), unhex('${spanIdOf(span.span)}'), unhex('${spanIdOf(span.parent ?? 0)}'),
-      '${span.name}', fromUnixTimestamp64Milli(toInt64(${span.startMs})), toInt64(${span.durationNs}), ${span.isError ? 2 : 0},
+      '${span.name}', ${span.kind ?? 0}, fromUnixTimestamp64Milli(toInt64(${span.startMs})), toInt64(${span.durationNs}), ${span.isError ? 2 : 0},
       '${span.service}', toUInt64(${span.resourceHash ?? '0'}), ${map(span.strings, 'String')}, ${map(span.ints, 'Int64')},
       ${map(span.doubles, 'Float64')}, ${map(span.bools, 'Bool')}, ${map(span.others, 'String')}`,
   );
-  await client.command({
-    query: `INSERT INTO spans (trace_id, span_id, parent_span_id, name, start, duration_ns, status_code, service,
-      resource_hash, attr_string, attr_int, attr_double, attr_bool, attr_other) ${rows.join(' UNION ALL ')}`,
-  });
+  // A statement may be no longer than the engine allows.
+  for (let first = 0; first < rows.length; first += 200) {
+    await client.command({
+      query: `INSERT INTO spans (trace_id, span_id, parent_span_id, name, kind, start, duration_ns, status_code, service,
+        resource_hash, attr_string, attr_int, attr_double, attr_bool, attr_other)
+        ${rows.slice(first, first + 200).join(' UNION ALL ')}`,
+    });
+  }
 }

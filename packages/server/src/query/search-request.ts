@@ -1,13 +1,10 @@
 import { durationSyntax, parseDurationNs } from './duration.ts';
 import { type RawParameters, readAll, readInteger, readOne, refuse, refuseUnknown } from './parameters.ts';
+import { readWindow, type Window } from './window.ts';
 
-const hourMs = 3_600_000;
 const defaultLimit = 20;
 const maxLimit = 1000;
 const maxAttributes = 20;
-
-/** The engine's times end in the year 2262. */
-export const maxTimeMs = 9_000_000_000_000;
 
 const known = ['service', 'operation', 'attribute', 'minDuration', 'maxDuration', 'start', 'end', 'limit'] as const;
 
@@ -18,15 +15,12 @@ export interface AttributeCondition {
 }
 
 /** A `SearchRequest` of the API, checked and complete. Conditions are on one span and joined by AND. */
-export interface Search {
+export interface Search extends Window {
   readonly service: string | undefined;
   readonly operation: string | undefined;
   readonly attributes: readonly AttributeCondition[];
   readonly minDurationNs: number | undefined;
   readonly maxDurationNs: number | undefined;
-  /** Unix milliseconds, both ends included. */
-  readonly startMs: number;
-  readonly endMs: number;
   readonly limit: number;
 }
 
@@ -36,9 +30,7 @@ export interface Search {
  */
 export function parseSearch(raw: RawParameters, nowMs: number): Search {
   refuseUnknown(raw, known);
-  const endMs = readInteger(raw, 'end', 0, maxTimeMs) ?? nowMs;
-  const startMs = readInteger(raw, 'start', 0, maxTimeMs) ?? Math.max(0, endMs - hourMs);
-  if (startMs > endMs) refuse('start', startMs, `at most the end, ${endMs}`);
+  const { startMs, endMs } = readWindow(raw, nowMs);
   const minDurationNs = readDuration(raw, 'minDuration');
   const maxDurationNs = readDuration(raw, 'maxDuration');
   if (minDurationNs !== undefined && maxDurationNs !== undefined && minDurationNs > maxDurationNs) {

@@ -1,10 +1,16 @@
+import type { ClickHouseSettings } from '@clickhouse/client';
 import type { StoreClient } from '../store/client.ts';
 import { toStoreError } from '../store/store-error.ts';
+
+/** A mutation waits behind merges, and rewrites what may be a whole day; the client gives up after two minutes. */
+const maxCommandS = 110;
 
 /** SQL with `{name:Type}` placeholders, and their values. Values never become part of the text. */
 export interface Statement {
   readonly sql: string;
-  readonly params: Readonly<Record<string, string | number | readonly string[] | readonly bigint[]>>;
+  readonly params: Readonly<
+    Record<string, string | number | readonly string[] | readonly number[] | readonly bigint[]>
+  >;
   readonly settings?: Readonly<Record<string, string | number>>;
 }
 
@@ -22,6 +28,22 @@ export async function fetchRows<Row>(client: StoreClient, { sql, params, setting
       format: 'JSONEachRow',
     });
     return await result.json<Row>();
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}
+
+/**
+ * Runs a statement that answers nothing.
+ * @throws StoreError
+ */
+export async function runCommand(client: StoreClient, { sql, params, settings }: Statement): Promise<void> {
+  try {
+    await client.command({
+      query: sql,
+      query_params: { ...params },
+      clickhouse_settings: { ...(settings as ClickHouseSettings), max_execution_time: maxCommandS },
+    });
   } catch (error) {
     throw toStoreError(error);
   }

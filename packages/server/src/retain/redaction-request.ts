@@ -1,6 +1,6 @@
 import type { RedactionRequest } from '@clew/model';
 import { refuse, refuseUnknown } from '../query/parameters.ts';
-import { maxTimeMs } from '../query/search-request.ts';
+import { maxTimeMs } from '../query/window.ts';
 
 /** A `RedactionRequest` of the API, checked. */
 export interface RedactionTarget {

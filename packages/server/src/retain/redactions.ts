@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Redaction, RedactionsResponse } from '@clew/model';
 import { z } from 'zod';
-import { fetchRows, type Statement } from '../query/statement.ts';
+import { fetchRows, runCommand, type Statement } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
-import { runCommand } from './mutate.ts';
 import { buildRedactResources, buildRedactSpans, markerOf } from './redact-statement.ts';
 import type { RedactionTarget } from './redaction-request.ts';
 import { readState, writeState } from './state-file.ts';

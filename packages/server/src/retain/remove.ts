@@ -1,7 +1,7 @@
-import { fetchRows } from '../query/statement.ts';
+import { fetchRows, runCommand } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
 import type { DayPartition } from './inventory.ts';
-import { mutate, runCommand } from './mutate.ts';
+import { mutate } from './mutate.ts';
 
 const before = "fromUnixTimestamp64Milli({before:Int64}, 'UTC')";
 

@@ -1,8 +1,16 @@
 import type { FastifyInstance } from 'fastify';
+import {
+  listAttributeKeys,
+  listAttributeValues,
+  parseAttributeKeysQuery,
+  parseAttributeValuesQuery,
+} from '../query/attribute-catalog.ts';
 import { listOperations, listServices } from '../query/catalog.ts';
+import { parseOperationMetricsQuery, readOperationMetrics } from '../query/operation-metrics.ts';
 import { type RawParameters, readOne, refuse, refuseUnknown } from '../query/parameters.ts';
 import { searchTraces } from '../query/search.ts';
 import { parseSearch } from '../query/search-request.ts';
+import { parseServiceGraphQuery, readServiceGraph } from '../query/service-graph.ts';
 import { openTrace } from '../query/trace.ts';
 import type { StoreClient } from '../store/client.ts';
 
@@ -26,6 +34,22 @@ export function serveApi(app: FastifyInstance, client: StoreClient): void {
 
     api.get<{ Querystring: RawParameters }>('/clew/v1/search', async ({ query }) => {
       return await searchTraces(client, parseSearch(query, Date.now()));
+    });
+
+    api.get<{ Querystring: RawParameters }>('/clew/v1/operation-metrics', async ({ query }) => {
+      return await readOperationMetrics(client, parseOperationMetricsQuery(query, Date.now()));
+    });
+
+    api.get<{ Querystring: RawParameters }>('/clew/v1/service-graph', async ({ query }) => {
+      return await readServiceGraph(client, parseServiceGraphQuery(query, Date.now()));
+    });
+
+    api.get<{ Querystring: RawParameters }>('/clew/v1/attributes', async ({ query }) => {
+      return await listAttributeKeys(client, parseAttributeKeysQuery(query, Date.now()));
+    });
+
+    api.get<{ Querystring: RawParameters }>('/clew/v1/attribute-values', async ({ query }) => {
+      return await listAttributeValues(client, parseAttributeValuesQuery(query, Date.now()));
     });
 
     api.get<{ Params: { traceId: string } }>('/clew/v1/traces/:traceId', async ({ params }, reply) => {

@@ -17,6 +17,9 @@ const countByDay = `SELECT toUInt32(toDate(start)) AS day, toUInt32(count()) AS 
 GROUP BY day
 ORDER BY day`;
 
+/** The crash may have come between the rows and what the view notes of them. */
+const noteMinutes = `INSERT INTO span_minutes SELECT DISTINCT toStartOfMinute(start), now64(3, 'UTC') FROM ${replayTable}`;
+
 /** A day is a partition, and each takes memory and a part of its own. Clocks that are wrong make many days. */
 export const maxDaysPerInsert = 100;
 
@@ -47,6 +50,7 @@ export async function insertMissingSpans(client: StoreClient, block: Uint8Array)
       });
       inserted += some.reduce((sum, { spans }) => sum + spans, 0);
     }
+    await client.command({ query: noteMinutes, clickhouse_settings: { max_partitions_per_insert_block: '0' } });
     await client.command({ query: `DROP TABLE ${replayTable}` });
     return inserted;
   } catch (error) {

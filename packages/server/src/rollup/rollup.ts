@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../log.ts';
+import { runCommand } from '../query/statement.ts';
+import type { StoreClient } from '../store/client.ts';
+import { traced } from '../tracing.ts';
+import { buildKeysStatement, buildValuesStatement } from './attributes.ts';
+import { buildEdgesStatement } from './edges.ts';
+import { findPendingMinutes, lastMinute, markDone, readGeneration } from './minutes.ts';
+import { buildOperationsStatement } from './operations.ts';
+
+export interface RollupOptions {
+  readonly client: StoreClient;
+  readonly log: Logger;
+  /** Whether the tables are there. */
+  readonly isReady?: () => boolean;
+}
+
+/** How old an answer may be; the minute that is going on is computed as often. */
+const intervalMs = 10_000;
+
+/** Under load, runs take a fifth of the time at most: answers get older, and ingest goes on. */
+const restPerRun = 4;
+
+/** How many are computed by one statement. */
+const minutesPerStep = 10;
+
+/** Steps of one run that may fail before it is given up. */
+const maxFailures = 3;
+
+/** How long the end of the server waits for a run. */
+const stopWaitMs = 2_000;
+
+/**
+ * Computes what is asked for over many spans at once: rate, errors and duration of operations, calls between services,
+ * and the attributes that there are.
+ *
+ * ```
+ * span_minutes   12:00 noted 12:00:31   12:01 noted 12:01:59  <- written by every insert
+ * rollups        12:00 computed 12:01   12:01 computed 12:01  <- written here, when a minute is done
+ * ```
+ *
+ * A minute is computed from its spans as they are then, so a run that was cut off, or is made twice, does no harm.
+ */
+export class Rollup {
+  readonly #client: StoreClient;
+  readonly #log: Logger;
+  readonly #isReady: () => boolean;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #pendingMinutes = 0;
+
+  constructor({ client, log, isReady = () => true }: RollupOptions) {
+    this.#client = client;
+    this.#log = log;
+    this.#isReady = isReady;
+  }
+
+  start(): void {
+    const runAgain = async (): Promise<void> => {
+      const startedMs = performance.now();
+      if (this.#isReady()) await this.run();
+      const restMs = restPerRun * (performance.now() - startedMs);
+      if (!this.#stopping.signal.aborted) {
+        this.#timer = setTimeout(() => void runAgain(), Math.max(intervalMs, restMs));
+      }
+    };
+    void runAgain();
+  }
+
+  /** Minutes that the last run left, but for those that came since: more than a few say that it cannot keep up. */
+  get pendingMinutes(): number {
+    return this.#pendingMinutes;
+  }
+
+  /** Resolves when the step under way has ended, or is left to the engine. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+    await Promise.race([this.#running, sleep(stopWaitMs, undefined, { ref: false })]);
+  }
+
+  /** Computes all minutes that are pending. Never rejects: what fails is logged, and the next run tries again. */
+  run(): Promise<void> {
+    this.#running = this.#running.then(() => this.#runOnce());
+    return this.#running;
+  }
+
+  async #runOnce(): Promise<void> {
+    let failures = 0;
+    const fail = (error: unknown): void => {
+      failures++;
+      if (!this.#stopping.signal.aborted) this.#log.warn({ err: error }, 'Could not roll up minutes; trying again');
+    };
+    const minutes = await this.#findMinutes().catch(fail);
+    if (minutes === undefined) return;
+    this.#pendingMinutes = minutes.length;
+    for (let first = 0; first < minutes.length; first += minutesPerStep) {
+      // Minutes that cannot be computed must not be in the way of others, unless it is the engine that cannot.
+      if (this.#stopping.signal.aborted || failures === maxFailures) return;
+      const step = minutes.slice(first, first + minutesPerStep);
+      const compute = traced('rollup', { 'clew.minutes': step.length }, () => this.#compute(step));
+      await compute.then(() => {
+        this.#pendingMinutes -= step.length;
+      }, fail);
+    }
+  }
+
+  async #findMinutes(): Promise<readonly number[]> {
+    const pending = await findPendingMinutes(this.#client);
+    // A caller may come after its call, and have started in the minute before.
+    return [...new Set(pending.flatMap((minute) => [Math.min(minute + 60, lastMinute), minute]))];
+  }
+
+  async #compute(minutes: readonly number[]): Promise<void> {
+    const generationMs = await readGeneration(this.#client);
+    await runCommand(this.#client, buildOperationsStatement(minutes, generationMs));
+    await runCommand(this.#client, buildEdgesStatement(minutes, generationMs));
+    for (const minute of minutes) {
+      await runCommand(this.#client, buildKeysStatement(minute));
+      await runCommand(this.#client, buildValuesStatement(minute));
+    }
+    await markDone(this.#client, minutes, generationMs);
+  }
+}
