@@ -1,4 +1,4 @@
-import type { StatsResponse } from '@clew/model';
+import type { StatsResponse, TailSamplingStats } from '@clew/model';
 import type { Terminal } from './terminal.ts';
 import { escapeControls } from './text-width.ts';
 
@@ -8,7 +8,7 @@ import { escapeControls } from './text-width.ts';
  * @param nowMs For the ages of spans, Unix milliseconds.
  */
 export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: number): string[] {
-  const { receivers, rejectedSpans, droppedSpans, spool, store, since } = stats;
+  const { receivers, rejectedSpans, droppedSpans, tailSampling, spool, store, since } = stats;
   const rows = receivers.map(({ receiver, requests, spans, bytes, refused }) => [
     escapeControls(receiver),
     formatCount(requests),
@@ -24,6 +24,7 @@ export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: n
     `Since      ${since}`,
     `Rejected   ${formatReasons(rejectedSpans)}`,
     ...(Object.keys(droppedSpans).length === 0 ? [] : [`Dropped    ${formatReasons(droppedSpans)}`]),
+    ...(tailSampling === null ? [] : [`Sampled    ${formatSampling(tailSampling)}`]),
     `In spool   ${formatBytes(spool.bytes)} of ${formatBytes(spool.limitBytes)} in ${spool.segments} files${oldest}`,
   );
   if (spool.setAside > 0) {
@@ -59,6 +60,10 @@ function renderTable(rows: readonly (readonly string[])[]): string[] {
 function formatReasons(reasons: Readonly<Record<string, number>>): string {
   const parts = Object.entries(reasons).sort(([, a], [, b]) => b - a);
   return parts.map(([reason, count]) => `${escapeControls(reason)} ${formatCount(count)}`).join(', ') || 'none';
+}
+
+function formatSampling({ outcomes, decidedUntilMs }: TailSamplingStats): string {
+  return `${formatReasons(outcomes)}; traces until ${new Date(decidedUntilMs).toISOString()} are decided`;
 }
 
 function formatCount(count: number): string {

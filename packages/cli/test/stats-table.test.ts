@@ -22,6 +22,12 @@ const stats: StatsResponse = {
   ],
   rejectedSpans: { trace_id: 3 },
   droppedSpans: { 'name=GET /health*': 1200 },
+  tailSampling: {
+    afterMs: 3_600_000,
+    keep: ['error', 'share=0.1'],
+    decidedUntilMs: nowMs - 3_600_000,
+    outcomes: { error: 12, removed: 3_000 },
+  },
   spool: { bytes: 1536, limitBytes: 2 ** 30, segments: 2, oldestAgeS: 61, setAside: 1 },
   store: {
     spans: 1_000_000,
@@ -42,6 +48,7 @@ describe('the table of clew stats', () => {
       'Since      2026-11-25T10:00:00.000Z',
       'Rejected   trace_id 3',
       'Dropped    name=GET /health* 1,200',
+      'Sampled    removed 3,000, error 12; traces until 2026-11-25T11:00:00.000Z are decided',
       'In spool   1.5 KiB of 1 GiB in 2 files, the oldest for 1 min',
       'Set aside  1 file that the store did not take; see the log of the server',
       'Stored     1,000,000 spans in 59.1 MiB on disk, 62 B a span',
@@ -53,7 +60,7 @@ describe('the table of clew stats', () => {
   it('says so when the store is empty, or away, and shows no control characters of a server', () => {
     const empty = { spans: 0, bytes: 0, tables: [], oldestNs: null, newestNs: null };
     const spool = { bytes: 0, limitBytes: 1024, segments: 0, oldestAgeS: null, setAside: 0 };
-    const lines = renderStats({ ...stats, droppedSpans: {}, spool, store: empty }, terminal, nowMs);
+    const lines = renderStats({ ...stats, droppedSpans: {}, tailSampling: null, spool, store: empty }, terminal, nowMs);
     assert.deepEqual(lines.slice(6), ['In spool   0 B of 1 KiB in 0 files', 'Stored     0 spans in 0 B on disk']);
     const away = renderStats({ ...stats, store: { unavailable: 'gone \x1b[31m' } }, terminal, nowMs);
     assert.match(away.at(-1)!, /^Stored {5}unknown: gone /);

@@ -164,6 +164,8 @@ export interface StatsResponse {
   readonly rejectedSpans: Readonly<Record<string, number>>;
   /** Accepted spans that are not stored, by the rule that drops them. */
   readonly droppedSpans: Readonly<Record<string, number>>;
+  /** Null while it is off. */
+  readonly tailSampling: TailSamplingStats | null;
   readonly spool: SpoolStats;
   readonly store: StoreStats | { readonly unavailable: string };
 }
@@ -179,6 +181,18 @@ export interface ReceiverStats {
   readonly bytes: number;
   /** Requests that were answered with an error, by reason. */
   readonly refused: Readonly<Record<string, number>>;
+}
+
+/** Removes traces that no rule keeps, once they are old enough. */
+export interface TailSamplingStats {
+  /** How long all are kept. */
+  readonly afterMs: number;
+  /** The rules, as {@link outcomes} names them. */
+  readonly keep: readonly string[];
+  /** Unix milliseconds: traces whose last span starts before it are decided. */
+  readonly decidedUntilMs: number;
+  /** Traces since the start of the server: by the rule that keeps them, and `removed`. */
+  readonly outcomes: Readonly<Record<string, number>>;
 }
 
 /** Acknowledged spans on their way into the store. */

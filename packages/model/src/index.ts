@@ -34,6 +34,7 @@ export {
   searchPath,
   servicesPath,
   statsPath,
+  type TailSamplingStats,
   type TraceSummary,
   tracePath,
 } from './api.ts';

@@ -8,6 +8,7 @@ import { type Resolution, resolveSettings, type SettingSources } from './config/
 import type { SettingTable } from './config/setting.ts';
 import { type DropRule, dropRuleSchema, maxDropRules } from './drop-rules.ts';
 import { ClewError } from './errors.ts';
+import { type KeepRule, keepRuleSchema, maxKeepRules } from './keep-rules.ts';
 import { ageSyntax, bytesSyntax, isAgeMs, parseAgeMs, parseBytes } from './quantity.ts';
 
 const mib = 1024 * 1024;
@@ -280,6 +281,31 @@ const settings: SettingTable<Config> = {
       .pipe(z.array(dropRuleSchema).max(maxDropRules))
       .default([]),
   },
+  tailSamplingAfter: {
+    variable: 'CLEW_TAIL_SAMPLING_AFTER',
+    flag: '--tail-sampling-after',
+    expected: 'an age such as 10m, 1h or 1d, from 5m to 30d',
+    group: 'Sampling',
+    description: 'how long all traces are kept, before those go that no rule keeps',
+    placeholder: 'age',
+    defaultText: 'none, all traces stay',
+    schema: quantity(
+      parseAgeMs,
+      (value) => isAgeMs(value) && value >= 5 * 60_000 && value <= 30 * 86_400_000,
+    ).optional(),
+  },
+  tailSamplingKeep: {
+    variable: 'CLEW_TAIL_SAMPLING_KEEP',
+    flag: '--tail-sampling-keep',
+    expected: `a list of 1 to ${maxKeepRules} rules such as [{"error":true},{"minDuration":"1s"},{"share":0.1}], each with error, minDuration, rarerThan, service, name, attributes or share`,
+    group: 'Sampling',
+    description: 'rules for traces that stay after that',
+    placeholder: 'rules',
+    schema: z
+      .union([z.array(z.unknown()), z.string().transform(parseJson)])
+      .pipe(z.array(keepRuleSchema).min(1).max(maxKeepRules))
+      .optional(),
+  },
   spoolMaxBytes: {
     variable: 'CLEW_SPOOL_MAX_BYTES',
     flag: '--spool-max-bytes',
@@ -372,6 +398,9 @@ export interface Config {
   readonly requestTimeoutMs: number;
   /** Spans that are accepted and not stored. Default none. */
   readonly dropSpans: readonly DropRule[];
+  /** All traces are kept for so long, then those that a rule keeps. Undefined: all stay. */
+  readonly tailSamplingAfter: number | undefined;
+  readonly tailSamplingKeep: readonly KeepRule[] | undefined;
   /** What the spool may hold before clients are asked to wait. Default 1 GiB. */
   readonly spoolMaxBytes: number;
   /** Ingest is refused while the disk has less free. Default 1 GiB or 5 % of the disk, whichever is smaller. */
@@ -429,6 +458,8 @@ function findMissing(resolved: Resolution<Config>['settings']): readonly ClewErr
     ['tlsCert', 'tlsKey'],
     ['tlsKey', 'tlsCert'],
     ['tlsClientCa', 'tlsCert'],
+    ['tailSamplingAfter', 'tailSamplingKeep'],
+    ['tailSamplingKeep', 'tailSamplingAfter'],
   ];
   return needs
     .filter(([set, needed]) => resolved[set]?.value !== undefined && resolved[needed]?.value === undefined)
@@ -465,6 +496,8 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     maxRequestBytes: read('maxRequestBytes'),
     requestTimeoutMs: read('requestTimeoutMs'),
     dropSpans: read('dropSpans'),
+    tailSamplingAfter: read('tailSamplingAfter'),
+    tailSamplingKeep: read('tailSamplingKeep'),
     spoolMaxBytes: read('spoolMaxBytes'),
     minFreeBytes: read('minFreeBytes'),
     retentionAge: read('retentionAge'),

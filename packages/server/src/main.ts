@@ -23,6 +23,7 @@ import { Redactions } from './retain/redactions.ts';
 import { Retention } from './retain/retention.ts';
 import { RetentionSettings } from './retain/retention-settings.ts';
 import { SpaceReserve } from './retain/space-reserve.ts';
+import { TailSampling } from './retain/tail-sampling.ts';
 import { Rollup } from './rollup/rollup.ts';
 import { createHealthServer } from './serve/health.ts';
 import { isLoopback } from './serve/host-check.ts';
@@ -110,6 +111,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const schema = await startSchema(new Schema(address, client, log), config, readiness, log, undo);
     const spool = await openSpool(config, log, undo);
     const data = await startRetaining(config, client, spool, log, undo);
+    await startTailSampling(config, client, schema, spool, metrics, log, undo);
     const rollup = new Rollup({ client, log, isReady: () => schema.isUpToDate });
     metrics.watchRollup(rollup);
     undo.push(() => rollup.stop());
@@ -260,6 +262,33 @@ async function startRetaining(
   retention.start();
   const redactions = await Redactions.open(client, join(resolve(config.dataDir), 'redactions.json'));
   return new DataControl({ client, retention, redactions, flush: (signal) => spool.flush(signal), log });
+}
+
+async function startTailSampling(
+  config: Config,
+  client: StoreClient,
+  schema: Schema,
+  spool: Spool,
+  metrics: Metrics,
+  log: Logger,
+  undo: Undo[],
+): Promise<void> {
+  const { tailSamplingAfter: afterMs, tailSamplingKeep: keep } = config;
+  const path = join(resolve(config.dataDir), 'tail-sampling.json');
+  if (afterMs === undefined || keep === undefined) return TailSampling.forget(path);
+  const sampling = await TailSampling.open({
+    client,
+    path,
+    afterMs,
+    keep,
+    oldestWaitingMs: () => spool.oldestMs,
+    isReady: () => schema.isUpToDate,
+    onDecided: (outcome, traces) => metrics.countTailSampled(outcome, traces),
+    log,
+  });
+  metrics.watchTailSampling(() => sampling.describe());
+  undo.push(() => sampling.stop());
+  sampling.start();
 }
 
 /** receive -> transcode -> spool -> store */

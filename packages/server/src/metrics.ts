@@ -1,4 +1,4 @@
-import type { SpoolStats, StatsResponse } from '@clew/model';
+import type { SpoolStats, StatsResponse, TailSamplingStats } from '@clew/model';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What a receiver tells, once a request: a few additions, no matter how many spans the request has. */
@@ -40,6 +40,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #startedAt = new Date();
   #readSpool: () => SpoolState = () => emptySpool;
+  #describeTailSampling: (() => Omit<TailSamplingStats, 'outcomes'>) | undefined;
   readonly #requests = this.#counter('received_requests', 'Export requests, refused ones included.', ['receiver']);
   readonly #spans = this.#counter('received_spans', 'Spans of acknowledged requests, rejected ones included.', [
     'receiver',
@@ -54,6 +55,9 @@ export class Metrics {
   ]);
   readonly #dropped = this.#counter('dropped_spans', 'Accepted spans that a rule of CLEW_DROP_SPANS keeps out.', [
     'rule',
+  ]);
+  readonly #tailSampled = this.#counter('tail_sampled_traces', 'Traces by the rule that keeps them, or removed.', [
+    'outcome',
   ]);
   readonly #acknowledgement = this.#histogram(
     'acknowledgement_seconds',
@@ -135,6 +139,19 @@ export class Metrics {
     this.#setAside.inc({ reason });
   }
 
+  countTailSampled(outcome: string, traces: number): void {
+    this.#tailSampled.inc({ outcome }, traces);
+  }
+
+  watchTailSampling(describe: () => Omit<TailSamplingStats, 'outcomes'>): void {
+    this.#describeTailSampling = describe;
+    this.#gauge(
+      'tail_sampling_decided_until_seconds',
+      'Unix time up to which traces are decided.',
+      () => describe().decidedUntilMs / 1000,
+    );
+  }
+
   observeQuery(endpoint: string, outcome: string, seconds: number): void {
     this.#queries.observe({ endpoint, outcome }, seconds);
   }
@@ -192,8 +209,14 @@ export class Metrics {
       receivers,
       rejectedSpans,
       droppedSpans,
+      tailSampling: await this.#readTailSampling(),
       spool: this.#describeSpool(setAsideCount),
     };
+  }
+
+  async #readTailSampling(): Promise<TailSamplingStats | null> {
+    if (this.#describeTailSampling === undefined) return null;
+    return { ...this.#describeTailSampling(), outcomes: await readByLabel(this.#tailSampled, 'outcome') };
   }
 
   #describeSpool(setAside: number): SpoolStats {

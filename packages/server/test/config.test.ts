@@ -32,6 +32,8 @@ describe('parseConfig', () => {
       maxRequestBytes: 67_108_864,
       requestTimeoutMs: 60_000,
       dropSpans: [],
+      tailSamplingAfter: undefined,
+      tailSamplingKeep: undefined,
       spoolMaxBytes: 1_073_741_824,
       minFreeBytes: undefined,
       retentionAge: null,

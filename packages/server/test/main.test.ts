@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StatsResponse } from '@clew/model';
 import { ClewError, parseConfig, type RunningServer, startServer } from '@clew/server';
 import { freePorts } from './free-ports.js';
 
@@ -67,6 +69,61 @@ describe('startServer', () => {
     }
     server.close();
     await (await start()).close();
+  });
+
+  test('with tail sampling, removes traces that no rule keeps, after a restart too, and says so', async () => {
+    const sampling = {
+      tailSamplingAfter: '5m',
+      tailSamplingKeep: [{ error: true }],
+      dataDir: join(dataDir, 'sampled'),
+    };
+    const [ok, failed] = ['a'.repeat(32), 'b'.repeat(32)];
+    const startNs = (Date.now() - 10 * 60_000) * 1e6;
+    const spanOf = (traceId: string, code: number) => ({
+      traceId,
+      spanId: 'c'.repeat(16),
+      name: 'GET /',
+      startTimeUnixNano: String(startNs),
+      endTimeUnixNano: String(startNs + 1e6),
+      status: { code },
+    });
+    const spans = [spanOf(ok, 1), spanOf(failed, 2)];
+    const first = await start(sampling);
+    const sent = await fetch(`${first.otlpUrl}/v1/traces`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }),
+    });
+    assert.equal(sent.status, 200);
+    const statusOf = async ({ uiUrl }: RunningServer, traceId: string) => {
+      const response = await fetch(`${uiUrl}/clew/v1/traces/${traceId}`);
+      await response.arrayBuffer();
+      return response.status;
+    };
+    while ((await statusOf(first, ok)) !== 200) await sleep(50);
+    await first.close();
+    // As if it had been started an hour ago.
+    const decidedUntilMs = Math.floor(Date.now() / 60_000 - 60) * 60_000;
+    await writeFile(
+      join(sampling.dataDir, 'tail-sampling.json'),
+      JSON.stringify({ decidedUntilMs, removingUntilMs: null }),
+    );
+    const second = await start(sampling);
+    while ((await statusOf(second, ok)) !== 404) await sleep(50);
+    assert.equal(await statusOf(second, failed), 200);
+    const samplingOf = async ({ uiUrl }: RunningServer) =>
+      ((await (await fetch(`${uiUrl}/clew/v1/stats`)).json()) as StatsResponse).tailSampling;
+    while ((await samplingOf(second))?.outcomes.removed !== 1) await sleep(50);
+    assert.deepEqual((await samplingOf(second))?.outcomes, { error: 1, removed: 1 });
+    assert.match(
+      await (await fetch(`${second.uiUrl}/metrics`)).text(),
+      /clew_tail_sampled_traces_total\{outcome="removed"\} 1/,
+    );
+    await second.close();
+    const third = await start({ dataDir: sampling.dataDir });
+    assert.equal(await samplingOf(third), null);
+    await third.close();
+    await assert.rejects(readFile(join(sampling.dataDir, 'tail-sampling.json')), { code: 'ENOENT' });
   });
 
   test('an address that is not of this machine is refused with the reason', async () => {

@@ -191,4 +191,43 @@ WHERE length(key) <= 256 AND length(value) <= 256
 GROUP BY key, type, value
 ORDER BY count() DESC, value
 LIMIT 20 BY key, type`,
+  tailDecide: `INSERT INTO trace_decisions
+SELECT multiIf(errors > 0 AND duration >= {minDuration0:Int64} AND root NOT IN (
+    SELECT service, name FROM operation_minutes FINAL
+    WHERE minute <= toDateTime({minute:UInt32}, 'UTC') AND minute > toDateTime({minute:UInt32}, 'UTC') - INTERVAL 1 DAY
+    GROUP BY service, name
+    HAVING sum(calls) >= {rarerThan0:UInt64}
+  ) AND matches0 > 0 AND cityHash64(trace_id) / 18446744073709551616 < {share0:Float64}, 1, errors > 0, 2, 0), trace_id
+FROM (
+  SELECT trace_id,
+    countIf(status_code = 2) AS errors,
+    max(toUnixTimestamp64Nano(start) + duration_ns) - toUnixTimestamp64Nano(min(start)) AS duration,
+    argMin((service, toString(name)), (parent_span_id != toFixedString('', 8), start, span_id)) AS root,
+    countIf(service LIKE {service0:String} AND ((mapContains(attr_string, {key0_0:String}) AND toString(attr_string[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_int, {key0_0:String}) AND toString(attr_int[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_double, {key0_0:String}) AND toString(attr_double[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_bool, {key0_0:String}) AND toString(attr_bool[{key0_0:String}]) LIKE {value0_0:String}))) AS matches0
+  FROM spans
+  WHERE trace_id IN (SELECT trace_id FROM trace_minutes
+    WHERE trace_id IN (SELECT trace_id FROM spans WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC'))
+    GROUP BY trace_id HAVING max(minute) = toDateTime({minute:UInt32}, 'UTC'))
+    AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (SELECT trace_id FROM trace_minutes
+    WHERE trace_id IN (SELECT trace_id FROM spans WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC'))
+    GROUP BY trace_id HAVING max(minute) = toDateTime({minute:UInt32}, 'UTC')))
+  GROUP BY trace_id
+)`,
+  tailMinutes: `SELECT DISTINCT toUnixTimestamp(minute) AS minute
+FROM span_minutes
+WHERE minute >= toDateTime({from:UInt32}, 'UTC') AND minute < toDateTime({until:UInt32}, 'UTC')
+ORDER BY minute`,
+  tailOutcomes: `SELECT rule, uniqExact(trace_id) AS traces FROM trace_decisions GROUP BY rule`,
+  tailDays: `SELECT toString(toDate(minute)) AS day, toUnixTimestamp(min(minute)) AS first, toUnixTimestamp(max(minute)) AS last
+FROM trace_minutes
+WHERE trace_id IN (SELECT trace_id FROM trace_decisions WHERE rule = 0)
+GROUP BY day
+ORDER BY day`,
+  tailRemoveSpans: `ALTER TABLE spans DELETE IN PARTITION {day:String}
+WHERE toStartOfMinute(start) >= toDateTime({first:UInt32}, 'UTC') AND toStartOfMinute(start) <= toDateTime({last:UInt32}, 'UTC')
+  AND trace_id IN (SELECT trace_id FROM trace_decisions WHERE rule = 0)`,
+  tailRemoveMinutes: `ALTER TABLE trace_minutes DELETE IN PARTITION {day:String} WHERE trace_id IN (SELECT trace_id FROM trace_decisions WHERE rule = 0)`,
+  tailUnfinished: `SELECT count() AS mutations, max(latest_fail_reason) AS reason
+FROM system.mutations
+WHERE database = currentDatabase() AND NOT is_done AND command LIKE '%trace_decisions%'`,
 };

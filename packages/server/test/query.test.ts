@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { bytesAt, hexAt, readNativeBlocks } from '@clew/wire';
 import fc from 'fast-check';
+import { parseDurationNs } from '#src/duration.js';
 import {
   buildAttributeKeysStatement,
   buildAttributeValuesStatement,
@@ -9,7 +10,6 @@ import {
 } from '#src/query/attribute-catalog.js';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
 import { buildResourceStatement } from '#src/query/conditions.js';
-import { parseDurationNs } from '#src/query/duration.js';
 import { buildMatchStatement, nextSlice, type TimeSlice } from '#src/query/newest-traces.js';
 import { buildOperationMetricsStatement } from '#src/query/operation-metrics.js';
 import type { RawParameters } from '#src/query/parameters.js';
@@ -19,6 +19,13 @@ import { buildServiceGraphStatement } from '#src/query/service-graph.js';
 import type { Statement } from '#src/query/statement.js';
 import { buildTablesStatement, buildTimesStatement } from '#src/query/store-stats.js';
 import { buildResourcesStatement, buildTraceStatement, openTrace, spanColumns } from '#src/query/trace.js';
+import { buildDecideStatement, buildMinutesStatement, buildOutcomesStatement } from '#src/retain/tail-decision.js';
+import {
+  buildDroppedDaysStatement,
+  buildRemoveMinutesStatement,
+  buildRemoveSpansStatement,
+  buildUnfinishedStatement,
+} from '#src/retain/tail-removal.js';
 import { buildKeysStatement, buildValuesStatement } from '#src/rollup/attributes.js';
 import { buildEdgesStatement } from '#src/rollup/edges.js';
 import { buildDoneStatement, buildGenerationStatement, buildPendingStatement } from '#src/rollup/minutes.js';
@@ -436,6 +443,15 @@ describe('every statement', () => {
     { service: 's', operation: 'o', attribute: ['a=1', 'b=true'], minDuration: '1us', maxDuration: '1s' },
     nowMs,
   );
+  const keepRule = {
+    error: true,
+    minDuration: '1s',
+    rarerThan: 5,
+    service: 'pay*',
+    attributes: { a: 'b' },
+    share: 0.5,
+  } as const;
+  const droppedDay = { day: '2026-11-25', first: 60, last: 120 };
   const all: Record<string, Statement> = {
     services: buildServicesStatement(),
     operations: buildOperationsStatement('shop'),
@@ -458,6 +474,13 @@ describe('every statement', () => {
     rollupEdges: buildEdgesStatement([60, 120], 3),
     rollupKeys: buildKeysStatement(60),
     rollupValues: buildValuesStatement(60),
+    tailDecide: buildDecideStatement([keepRule, { error: true }], 60),
+    tailMinutes: buildMinutesStatement(60, 120),
+    tailOutcomes: buildOutcomesStatement(),
+    tailDays: buildDroppedDaysStatement(),
+    tailRemoveSpans: buildRemoveSpansStatement(droppedDay),
+    tailRemoveMinutes: buildRemoveMinutesStatement(droppedDay),
+    tailUnfinished: buildUnfinishedStatement(),
     onResources: buildResourceStatement(search.attributes),
     match: buildMatchStatement(search, [false, true], { startNs: 5n, endNs: 9n }, [traceIdOf(3)], 20),
     summary: buildSummaryStatement([traceIdOf(1), traceIdOf(2)]),

@@ -21,7 +21,7 @@ describe('migrations', () => {
     const ran = await migrate(fixture.client);
     assert.deepEqual(
       ran.map(({ name }) => name),
-      ['0001-schema', '0002-rollups'],
+      ['0001-schema', '0002-rollups', '0003-tail-sampling'],
     );
     assert.deepEqual(await migrate(fixture.client), []);
   });
@@ -29,8 +29,8 @@ describe('migrations', () => {
   test('one that was interrupted runs again to its end', async () => {
     const known = readMigrations();
     const interrupted = {
-      version: 3,
-      name: '0003-test',
+      version: 4,
+      name: '0004-test',
       statements: ['CREATE TABLE IF NOT EXISTS a (x UInt8) ENGINE = Memory', 'NONSENSE'],
     };
     await assert.rejects(migrate(fixture.client, [...known, interrupted]), { code: 'CLEW_STORE_REFUSED' });
@@ -40,7 +40,7 @@ describe('migrations', () => {
     };
     assert.deepEqual(await migrate(fixture.client, [...known, mended]), [mended]);
     await fixture.client.command({
-      query: 'ALTER TABLE clew_migrations DELETE WHERE version = 3 SETTINGS mutations_sync = 2',
+      query: 'ALTER TABLE clew_migrations DELETE WHERE version = 4 SETTINGS mutations_sync = 2',
     });
   });
 

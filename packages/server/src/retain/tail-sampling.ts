@@ -1,0 +1,184 @@
+import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TailSamplingStats } from '@clew/model';
+import { z } from 'zod';
+import { describeKeepRule, type KeepRule } from '../keep-rules.ts';
+import type { Logger } from '../log.ts';
+import { fetchRows, runCommand } from '../query/statement.ts';
+import type { StoreClient } from '../store/client.ts';
+import { readState, writeState } from './state-file.ts';
+import { buildDecideStatement, buildMinutesStatement, buildOutcomesStatement } from './tail-decision.ts';
+import { removeDropped } from './tail-removal.ts';
+
+export interface TailSamplingOptions {
+  readonly client: StoreClient;
+  /** Where it is written down how far it is. */
+  readonly path: string;
+  /** How long everything is kept. */
+  readonly afterMs: number;
+  /** At least one. */
+  readonly keep: readonly KeepRule[];
+  /** When the oldest spans came that are not in the store yet, Unix milliseconds; undefined when all are. */
+  readonly oldestWaitingMs: () => number | undefined;
+  readonly isReady: () => boolean;
+  readonly onDecided: (outcome: string, traces: number) => void;
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
+}
+
+const minuteMs = 60_000;
+const intervalMs = 60_000;
+
+/** Removing traces rewrites the files in which they are: it waits until there is enough to remove. */
+const maxStepMs = 60 * minuteMs;
+
+/** The engine holds the ids of those that go in memory. */
+const maxTracesPerStep = 2_000_000;
+
+/** How long the end of the server waits for a run. */
+const stopWaitMs = 2_000;
+
+const stateSchema = z.strictObject({
+  /** Unix milliseconds: traces whose last span starts before it are decided. */
+  decidedUntilMs: z.number(),
+  /** What holds when the traces in `trace_decisions` are removed; null when there are none. */
+  removingUntilMs: z.number().nullable(),
+});
+
+type State = z.infer<typeof stateSchema>;
+
+/**
+ * Removes the traces that no rule keeps, once they are old enough to be whole.
+ *
+ * ```
+ *        decidedUntil          now - after                    now
+ * ─────────────┼────────────────────┼──────────────────────────┼──▶ start of a trace's last span
+ *  what rules  │  decided next,     │  everything
+ *  keep        │  minute by minute  │
+ * ```
+ *
+ * What was stored before it was switched on stays, and so do spans that come for a minute that is decided.
+ */
+export class TailSampling {
+  readonly #options: TailSamplingOptions;
+  readonly #now: () => number;
+  readonly #stopping = new AbortController();
+  #state: State;
+  #running: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(options: TailSamplingOptions, state: State) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#state = state;
+  }
+
+  /** @throws ClewError CLEW_CONFIG_INVALID when the file was damaged. */
+  static async open(options: TailSamplingOptions): Promise<TailSampling> {
+    const stored = await readState(options.path, stateSchema);
+    if (stored !== undefined) return new TailSampling(options, stored);
+    const nowMs = (options.now ?? Date.now)();
+    // A trace that is under way is decided.
+    const state = { decidedUntilMs: floorToMinute(nowMs), removingUntilMs: null };
+    await writeState(options.path, state);
+    return new TailSampling(options, state);
+  }
+
+  /** While it is off: switched on again, it is not to decide on what was stored meanwhile. */
+  static async forget(path: string): Promise<void> {
+    await rm(path, { force: true });
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.run(), intervalMs);
+    void this.run();
+  }
+
+  /** Resolves when the run under way has ended, or is left to the engine; the next start goes on with it. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearInterval(this.#timer);
+    await Promise.race([this.#running, sleep(stopWaitMs, undefined, { ref: false })]);
+  }
+
+  describe(): Omit<TailSamplingStats, 'outcomes'> {
+    return {
+      afterMs: this.#options.afterMs,
+      keep: this.#options.keep.map(describeKeepRule),
+      decidedUntilMs: this.#state.decidedUntilMs,
+    };
+  }
+
+  /** Decides on what is old enough. Never rejects: what fails is logged, and the next run tries again. */
+  run(): Promise<void> {
+    this.#running = this.#running.then(() => this.#runOnce());
+    return this.#running;
+  }
+
+  async #runOnce(): Promise<void> {
+    if (this.#stopping.signal.aborted || !this.#options.isReady()) return;
+    try {
+      await this.#finishRemoval();
+      const { afterMs, oldestWaitingMs } = this.#options;
+      const untilMs = floorToMinute(Math.min(this.#now(), oldestWaitingMs() ?? Number.POSITIVE_INFINITY) - afterMs);
+      const stepMs = Math.min(maxStepMs, Math.max(minuteMs, Math.floor(afterMs / 4)));
+      while (untilMs - this.#state.decidedUntilMs >= stepMs && !this.#stopping.signal.aborted) {
+        await this.#takeStep(Math.min(untilMs, this.#state.decidedUntilMs + maxStepMs));
+      }
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      this.#options.log.warn({ err: error }, 'Tail sampling could not remove traces; it tries again in a minute');
+    }
+  }
+
+  /** Decides on the traces of some minutes, at most until the time, and removes those that no rule keeps. */
+  async #takeStep(untilMs: number): Promise<void> {
+    const { client, keep, onDecided, log } = this.#options;
+    await runCommand(client, { sql: 'TRUNCATE TABLE trace_decisions', params: {} });
+    const minutes = await fetchRows<{ minute: number }>(
+      client,
+      buildMinutesStatement(this.#state.decidedUntilMs / 1000, untilMs / 1000),
+    );
+    let decidedUntilMs = untilMs;
+    for (const { minute } of minutes) {
+      this.#stopping.signal.throwIfAborted();
+      await runCommand(client, buildDecideStatement(keep, minute));
+      if ((await this.#countDecided()) < maxTracesPerStep) continue;
+      decidedUntilMs = minute * 1000 + minuteMs;
+      break;
+    }
+    const outcomes = await fetchRows<{ rule: number; traces: number }>(client, buildOutcomesStatement());
+    await this.#save({ ...this.#state, removingUntilMs: decidedUntilMs });
+    await this.#finishRemoval();
+    for (const { rule, traces } of outcomes) {
+      onDecided(rule === 0 ? 'removed' : describeKeepRule(keep[rule - 1]!), traces);
+    }
+    const removed = outcomes.find(({ rule }) => rule === 0)?.traces ?? 0;
+    const kept = outcomes.reduce((sum, { traces }) => sum + traces, 0) - removed;
+    if (removed + kept > 0) log.info({ removed, kept, until: new Date(decidedUntilMs) }, 'Tail sampling decided');
+  }
+
+  async #countDecided(): Promise<number> {
+    const sql = 'SELECT count() AS traces FROM trace_decisions';
+    const [row] = await fetchRows<{ traces: number }>(this.#options.client, { sql, params: {} });
+    return row!.traces;
+  }
+
+  /** Also after a restart: decided anew, a trace of which a part is gone could be decided otherwise. */
+  async #finishRemoval(): Promise<void> {
+    const { removingUntilMs } = this.#state;
+    if (removingUntilMs === null) return;
+    await removeDropped(this.#options.client, this.#stopping.signal);
+    await this.#save({ decidedUntilMs: removingUntilMs, removingUntilMs: null });
+  }
+
+  async #save(state: State): Promise<void> {
+    await writeState(this.#options.path, state);
+    this.#state = state;
+  }
+}
+
+function floorToMinute(timeMs: number): number {
+  return Math.floor(timeMs / minuteMs) * minuteMs;
+}
