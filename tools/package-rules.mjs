@@ -65,7 +65,7 @@ export const packageRules = {
     clew: ['wire', 'model', 'traceql'],
     npm: 'declared',
     node: true,
-    roots: ['index.ts', 'main.ts'],
+    roots: ['index.ts', 'main.ts', 'pipeline.ts'],
     fronts: { 'config.ts': 'config' },
     stages: {
       ...inOrder('receive', 'transcode', 'spool', 'store', 'query', 'retain', 'rollup', 'serve'),

@@ -7,27 +7,29 @@ export const tokenPattern: RegExp = /^[\w.~+/-]{16,512}=*$/;
 
 export const maxTokens = 100;
 
-/** Whether an `Authorization` header holds one of the tokens. */
-export type AuthorizationCheck = (header: string | undefined) => boolean;
+/** Whose token an `Authorization` header holds; undefined when it is nobody's. */
+export type TokenLookup<Owner> = (header: string | undefined) => Owner | undefined;
+
+export interface TokenHolder<Owner> {
+  readonly tokens: readonly string[];
+  readonly owner: Owner;
+}
 
 /** For `WWW-Authenticate` of a 401. */
 export const bearerChallenge = 'Bearer realm="clew"';
 
 /**
- * A check for these tokens; undefined when there are none, and everyone may come.
- *
  * Tokens are compared by their hashes, each with each and in constant time: how long it takes tells nothing of them.
  */
-export function createAuthorizationCheck(tokens: readonly string[]): AuthorizationCheck | undefined {
-  if (tokens.length === 0) return undefined;
-  const hashes = tokens.map(hash);
+export function createTokenLookup<Owner>(holders: readonly TokenHolder<Owner>[]): TokenLookup<Owner> {
+  const hashes = holders.flatMap(({ tokens, owner }) => tokens.map((token) => ({ hash: hash(token), owner })));
   return (header) => {
     const token = /^bearer +(\S+) *$/i.exec(header ?? '')?.[1];
-    if (token === undefined) return false;
+    if (token === undefined) return undefined;
     const given = hash(token);
-    let matches = 0;
-    for (const known of hashes) matches += Number(timingSafeEqual(known, given));
-    return matches > 0;
+    let found: Owner | undefined;
+    for (const known of hashes) if (timingSafeEqual(known.hash, given)) found = known.owner;
+    return found;
   };
 }
 

@@ -10,6 +10,7 @@ import { type DropRule, dropRuleSchema, maxDropRules } from './drop-rules.ts';
 import { ClewError } from './errors.ts';
 import { type KeepRule, keepRuleSchema, maxKeepRules } from './keep-rules.ts';
 import { ageSyntax, bytesSyntax, isAgeMs, parseAgeMs, parseBytes } from './quantity.ts';
+import { maxTenants, type Tenant, tenantsSchema } from './tenants.ts';
 
 const mib = 1024 * 1024;
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -204,6 +205,19 @@ const settings: SettingTable<Config> = {
     placeholder: 'path',
     schema: z.string().min(1).optional(),
   },
+  tenants: {
+    variable: 'CLEW_TENANTS',
+    flag: '--tenants',
+    expected: `a list of at most ${maxTenants} tenants such as [{"name":"team_a","ingestTokens":["…"],"queryTokens":["…"]}], with names of up to 32 a-z, 0-9 and _, and tokens of 16 to 512 letters, digits and -._~+/ that no other tenant has`,
+    group: 'Access',
+    description: 'teams that share the server and see their own spans alone; best in the configuration file',
+    placeholder: 'tenants',
+    mask: maskWhole,
+    schema: z
+      .union([z.array(z.unknown()), z.string().transform(parseJson)])
+      .pipe(tenantsSchema)
+      .default([]),
+  },
   ingestCorsOrigins: {
     variable: 'CLEW_INGEST_CORS_ORIGINS',
     flag: '--ingest-cors-origins',
@@ -385,6 +399,8 @@ export interface Config {
   /** The same for queries and the UI. */
   readonly queryTokens: readonly string[];
   readonly queryTokensFile: string | undefined;
+  /** Those who see their own spans alone. Default none. */
+  readonly tenants: readonly Tenant[];
   /** Of web pages that may send spans over OTLP/HTTP and Zipkin, or `*` alone. Default none. */
   readonly ingestCorsOrigins: readonly string[];
   /** PEM files. With certificate and key, ports speak HTTPS; with authorities, clients need a certificate of theirs. */
@@ -488,6 +504,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     ingestTokensFile: read('ingestTokensFile'),
     queryTokens: read('queryTokens'),
     queryTokensFile: read('queryTokensFile'),
+    tenants: read('tenants'),
     ingestCorsOrigins: read('ingestCorsOrigins'),
     tlsCert: read('tlsCert'),
     tlsKey: read('tlsKey'),

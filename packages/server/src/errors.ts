@@ -127,12 +127,18 @@ const errors = {
     status: 401,
     retryable: false,
     message:
-      '{what}. Send "Authorization: Bearer TOKEN" with a token of CLEW_QUERY_TOKENS or CLEW_QUERY_TOKENS_FILE; the command clew takes it from --token or CLEW_TOKEN.',
+      '{what}. Send "Authorization: Bearer TOKEN" with a token of CLEW_QUERY_TOKENS, CLEW_QUERY_TOKENS_FILE or a tenant; the command clew takes it from --token or CLEW_TOKEN.',
   },
   CLEW_TOKEN_FILE_UNUSABLE: {
     status: 500,
     retryable: false,
     message: 'The file {path} of {variable} cannot be used: {reason}.',
+  },
+  CLEW_TOKEN_SHARED: {
+    status: 500,
+    retryable: false,
+    message:
+      'A token of the tenant {tenant} is also one of {variable}. A token tells whose spans are meant: give each its own.',
   },
   CLEW_TLS_UNUSABLE: {
     status: 500,

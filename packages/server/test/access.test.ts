@@ -11,9 +11,11 @@ import { after, before, describe, test } from 'node:test';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { ProtobufReader } from '@clew/wire';
 import { credentials } from '@grpc/grpc-js';
-import { collectTokens, createAuthorizationCheck } from '#src/access-tokens.js';
+import { createLookup } from '#src/access.js';
+import { collectTokens } from '#src/access-tokens.js';
 import { createLogger } from '#src/log.js';
 import { createGrpcServer } from '#src/receive/grpc-server.js';
+import type { Tenant } from '#src/tenants.js';
 import { readTls } from '#src/tls.js';
 import { freePorts } from './free-ports.js';
 import { exportOverGrpc } from './official-grpc-export.js';
@@ -156,7 +158,16 @@ describe('bearer tokens', () => {
   });
 
   test('without any, everyone may come', async () => {
-    assert.equal(createAuthorizationCheck([]), undefined);
+    const main = { name: 'main' };
+    const tenant = { name: 'team', ingestTokens: [ingestToken], queryTokens: [queryToken] };
+    const lookup = (tokens: readonly string[], tenants: readonly Tenant[]) =>
+      createLookup({ ingest: tokens, query: [], tenants }, 'ingest', main, tenants);
+    assert.equal(lookup([], [])(undefined), main);
+    assert.equal(lookup([fileToken], [])(undefined), undefined);
+    assert.equal(lookup([], [tenant])(undefined), undefined, "the spans of a tenant are nobody else's to add to");
+    assert.equal(lookup([], [tenant])(`Bearer ${ingestToken}`), tenant);
+    assert.equal(lookup([fileToken], [tenant])(`Bearer ${fileToken}`), main);
+    assert.equal(lookup([fileToken], [tenant])(`Bearer ${queryToken}`), undefined);
   });
 
   test('a file of them is refused with its line and reason, and without what stands in it', () => {

@@ -24,6 +24,7 @@ describe('parseConfig', () => {
       ingestTokensFile: undefined,
       queryTokens: [],
       queryTokensFile: undefined,
+      tenants: [],
       ingestCorsOrigins: [],
       tlsCert: undefined,
       tlsKey: undefined,

@@ -42,7 +42,10 @@ describe('pages of other origins', () => {
   });
 
   it('when named, may send with credentials and any headers, and read answers and refusals', async () => {
-    receiver = await startOtlpReceiver({ corsOrigins: ['http://localhost:3000', shop], isAuthorized: () => false });
+    receiver = await startOtlpReceiver({
+      corsOrigins: ['http://localhost:3000', shop],
+      destinationOf: () => undefined,
+    });
     const wanted = 'authorization,content-type, x-tenant';
     // A preflight has no token.
     const allowed = await preflight(shop, wanted);

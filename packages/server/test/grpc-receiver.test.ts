@@ -10,7 +10,7 @@ import { BodyBudget } from '#src/receive/body-budget.js';
 import { otlpGrpcProtocol } from '#src/receive/grpc-protocol.js';
 import { createGrpcReceiver, type GrpcReceiverOptions } from '#src/receive/grpc-receiver.js';
 import { createGrpcServer, type GrpcServer } from '#src/receive/grpc-server.js';
-import type { ExportResult } from '#src/receive/otlp-http.js';
+import type { ExportRequest, ExportResult } from '#src/receive/otlp-http.js';
 import { exportPath, frame, GrpcCaller, healthPath, RawCaller, readDetails } from './grpc-calls.js';
 
 const mib = 2 ** 20;
@@ -31,23 +31,30 @@ type Take = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 const refusals: string[] = [];
 
 /** A receiver of small limits whose answer is the message. */
-async function start(options: Partial<GrpcReceiverOptions> = {}, take: Take = async (bytes) => bytes) {
+async function start(
+  {
+    knows = () => true,
+    ...options
+  }: Partial<GrpcReceiverOptions> & { knows?: (header: string | undefined) => boolean } = {},
+  take: Take = async (bytes) => bytes,
+) {
   budget = new BodyBudget(4 * mib);
   refusals.length = 0;
   const taken = new WeakMap<ExportResult, Uint8Array>();
+  const metrics = { acknowledge: () => {}, refuse: (reason: string) => void refusals.push(reason) };
+  const ingest = async ({ bytes }: ExportRequest) => {
+    const result = { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
+    taken.set(result, await take(bytes));
+    return result;
+  };
   receiver = createGrpcReceiver(
     { ...otlpGrpcProtocol, encodeResponse: (result) => taken.get(result)! },
     {
-      ingest: async ({ bytes }) => {
-        const result = { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
-        taken.set(result, await take(bytes));
-        return result;
-      },
+      destinationOf: (header) => (knows(header) ? { ingest, metrics } : undefined),
       maxRequestBytes: mib,
       budget,
       requestTimeoutMs: 60_000,
-      metrics: { acknowledge: () => {}, refuse: (reason) => refusals.push(reason) },
-      isAuthorized: undefined,
+      metrics,
       tls: undefined,
       isReady: async () => true,
       log: createLogger('silent'),
@@ -227,7 +234,7 @@ describe('a receiver for gRPC', () => {
   });
 
   it('refuses a call without a token before its message is read', async () => {
-    await start({ isAuthorized: (header) => header === 'Bearer good' });
+    await start({ knows: (header) => header === 'Bearer good' });
     const { stream, ended } = raw.open({ authorization: 'Bearer bad' });
     stream.write(frame(Buffer.alloc(10), 0, 20));
     const end = await ended;
@@ -239,7 +246,7 @@ describe('a receiver for gRPC', () => {
   });
 
   it('answers a health check with NOT_SERVING while it cannot take spans, and asks for no token', async () => {
-    await start({ isAuthorized: () => false, isReady: async () => false });
+    await start({ knows: () => false, isReady: async () => false });
     const caller = new GrpcCaller(url);
     assert.deepEqual(await caller.call(healthPath, Buffer.alloc(0)), Buffer.from([0x08, 2]));
     caller.close();

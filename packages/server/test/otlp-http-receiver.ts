@@ -14,17 +14,18 @@ export interface TestReceiver {
 /** The receiver of OTLP/HTTP alone, with a limit of 1 MiB and without what comes behind it. */
 export async function startOtlpReceiver(options: Partial<OtlpHttpOptions> = {}): Promise<TestReceiver> {
   const received: ExportRequest[] = [];
+  const metrics = { acknowledge: () => {}, refuse: () => {} };
+  const ingest = async (request: ExportRequest) => {
+    received.push(request);
+    return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
+  };
   const server = createOtlpHttpServer({
-    ingest: async (request) => {
-      received.push(request);
-      return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
-    },
+    destinationOf: () => ({ ingest, metrics }),
     maxRequestBytes: 2 ** 20,
     budget: new BodyBudget(2 ** 26),
     corsOrigins: [],
     requestTimeoutMs: 60_000,
-    metrics: { acknowledge: () => {}, refuse: () => {} },
-    isAuthorized: undefined,
+    metrics,
     tls: undefined,
     log: createLogger('silent'),
     ...options,

@@ -16,6 +16,7 @@ import type { FastifyInstance } from 'fastify';
 import { createLogger } from '#src/log.js';
 import { Metrics } from '#src/metrics.js';
 import { Rollup } from '#src/rollup/rollup.js';
+import type { QueryTarget } from '#src/serve/authorize.js';
 import { createHttpServer } from '#src/serve/http-server.js';
 import { Readiness } from '#src/serve/readiness.js';
 import { checkStore, connectStore } from '#src/store/client.js';
@@ -28,22 +29,24 @@ let webRoot: string;
 let url: string;
 const apps: FastifyInstance[] = [];
 
-async function listen(options: Partial<Parameters<typeof createHttpServer>[0]> = {}): Promise<string> {
-  const { client } = fixture;
+async function listen(
+  target: Partial<QueryTarget> = {},
+  options: Partial<Parameters<typeof createHttpServer>[0]> = {},
+): Promise<string> {
+  const { client = fixture.client } = target;
   const readiness = new Readiness();
   readiness.enter('running');
-  readiness.add('queries', 'store', (signal) => checkStore(options.client ?? client, signal));
-  const data = await openDataControl({ client, dataDir: fixture.dataDir });
+  readiness.add('queries', 'store', (signal) => checkStore(client, signal));
+  const data = target.data ?? (await openDataControl({ client, dataDir: fixture.dataDir }));
+  const metrics = new Metrics();
   const log = createLogger('silent');
   const app = createHttpServer({
-    client,
-    data,
+    targetOf: () => ({ client, data, metrics }),
     log,
     host: '127.0.0.1',
     webRoot,
     readiness,
-    metrics: new Metrics(),
-    isAuthorized: undefined,
+    metrics,
     tls: undefined,
     ...options,
   });
@@ -278,7 +281,7 @@ describe('the web UI', () => {
   });
 
   test('where it is not built, the page says what to run', async () => {
-    const bare = await listen({ webRoot: join(webRoot, 'none') });
+    const bare = await listen({}, { webRoot: join(webRoot, 'none') });
     for (const path of ['/', '/search']) {
       const response = await fetch(bare + path, page);
       assert.equal(response.status, 503);
@@ -309,7 +312,7 @@ describe('the Host header', () => {
   });
 
   test('can be any where the server is bound to an outside address', async () => {
-    const outside = await listen({ host: '0.0.0.0' });
+    const outside = await listen({}, { host: '0.0.0.0' });
     assert.equal(await getWithHost(outside, 'traces.example'), 200);
   });
 });

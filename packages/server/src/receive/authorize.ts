@@ -1,18 +1,32 @@
-import type { IncomingMessage } from 'node:http';
-import type { AuthorizationCheck } from '../access-tokens.ts';
+import type { TokenLookup } from '../access-tokens.ts';
+import type { ReceiverMetrics } from '../metrics.ts';
 import { OtlpError } from './otlp-error.ts';
+import type { Ingest } from './otlp-http.ts';
 
-/** Lets a request in that has a token for spans; when there are none, everyone. @throws OtlpError 401 */
-export function authorize(
-  request: Pick<IncomingMessage, 'headers'>,
-  isAuthorized: AuthorizationCheck | undefined,
-): void {
-  const { authorization } = request.headers;
-  if (isAuthorized === undefined || isAuthorized(authorization)) return;
+/** Where the spans of a sender go. */
+export interface Destination {
+  readonly ingest: Ingest;
+  readonly metrics: ReceiverMetrics;
+}
+
+/** What the receivers ask of each request, before they read its body. */
+export interface AccessOptions {
+  /** By the token that a request has. */
+  readonly destinationOf: TokenLookup<Destination>;
+  /** Of requests that go nowhere. */
+  readonly metrics: ReceiverMetrics;
+}
+
+/** Lets a request in that has a token for spans. @throws OtlpError 401 */
+export function requireDestination(
+  destination: Destination | undefined,
+  authorization: string | undefined,
+): Destination {
+  if (destination !== undefined) return destination;
   const what = authorization === undefined ? 'A bearer token is needed' : 'The bearer token is not known';
   throw new OtlpError(
     401,
-    `${what}. Send "Authorization: Bearer TOKEN" with a token of CLEW_INGEST_TOKENS or CLEW_INGEST_TOKENS_FILE; an ` +
-      'OpenTelemetry SDK takes it from OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN.',
+    `${what}. Send "Authorization: Bearer TOKEN" with a token of CLEW_INGEST_TOKENS, CLEW_INGEST_TOKENS_FILE or a ` +
+      'tenant; an OpenTelemetry SDK takes it from OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN.',
   );
 }

@@ -1,10 +1,8 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
-import type { AuthorizationCheck } from '../access-tokens.ts';
 import type { Logger } from '../log.ts';
-import type { ReceiverMetrics } from '../metrics.ts';
 import type { TlsOptions } from '../tls.ts';
-import { authorize } from './authorize.ts';
+import { type AccessOptions, type Destination, requireDestination } from './authorize.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { checkHealth, healthCheckPath } from './grpc-health.ts';
 import { grpcCompressions, readGrpcMessage } from './grpc-message.ts';
@@ -13,17 +11,12 @@ import { createGrpcServer, type GrpcServer } from './grpc-server.ts';
 import { errorHeaders, GrpcError, grpcCodes, okHeaders } from './grpc-status.ts';
 import { parseGrpcTimeoutMs } from './grpc-timeout.ts';
 import { OtlpError } from './otlp-error.ts';
-import type { Ingest } from './otlp-http.ts';
 
-export interface GrpcReceiverOptions {
-  readonly ingest: Ingest;
+export interface GrpcReceiverOptions extends AccessOptions {
   readonly maxRequestBytes: number;
   readonly budget: BodyBudget;
   /** How long a call may take to send its message. */
   readonly requestTimeoutMs: number;
-  readonly metrics: ReceiverMetrics;
-  /** Undefined: everyone may send. */
-  readonly isAuthorized: AuthorizationCheck | undefined;
   /** Undefined: HTTP/2 without TLS. */
   readonly tls: TlsOptions | undefined;
   /** What a health check is answered with. */
@@ -77,6 +70,7 @@ class Call {
   readonly #headers: IncomingHttpHeaders;
   readonly #protocol: GrpcProtocol;
   readonly #options: GrpcReceiverOptions;
+  readonly #destination: Destination | undefined;
   readonly #startedMs = performance.now();
   #isOver = false;
 
@@ -90,6 +84,7 @@ class Call {
     this.#headers = headers;
     this.#protocol = protocol;
     this.#options = options;
+    this.#destination = options.destinationOf(headers.authorization);
   }
 
   async run(): Promise<void> {
@@ -109,14 +104,14 @@ class Call {
   }
 
   async #answer(): Promise<void> {
-    const { isAuthorized, isReady, ingest, metrics, log } = this.#options;
+    const { isReady, log } = this.#options;
     const { name, service, method, encoding, encodeResponse } = this.#protocol;
     const path = String(this.#headers[':path']);
     if (path === healthCheckPath) {
       this.#respond(await checkHealth(await this.#readMessage(), [service], isReady));
       return;
     }
-    authorize({ headers: this.#headers }, isAuthorized);
+    const { ingest, metrics } = requireDestination(this.#destination, this.#headers.authorization);
     if (path !== `/${service}/${method}`) {
       const known = `/${service}/${method}, ${healthCheckPath}`;
       throw new GrpcError(grpcCodes.unimplemented, `There is no method ${path} at this port. Known: ${known}.`);
@@ -157,7 +152,8 @@ class Call {
 
   #refuse(error: unknown): void {
     const stream = this.#stream;
-    const { metrics, log } = this.#options;
+    const { log } = this.#options;
+    const { metrics } = this.#destination ?? this.#options;
     if (this.#isOver) return;
     this.#isOver = true;
     const isKnown = error instanceof OtlpError || error instanceof GrpcError;

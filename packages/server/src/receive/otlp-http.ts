@@ -1,9 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
-import { type AuthorizationCheck, bearerChallenge } from '../access-tokens.ts';
+import { bearerChallenge } from '../access-tokens.ts';
 import type { Logger } from '../log.ts';
-import type { ReceiverMetrics } from '../metrics.ts';
-import { authorize } from './authorize.ts';
+import { type AccessOptions, type Destination, requireDestination } from './authorize.ts';
 import { readBody } from './body.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { type ConnectionOptions, createReceiverServer } from './connections.ts';
@@ -34,15 +33,11 @@ export interface ExportResult {
 /** Resolves when the accepted spans are durable; rejects with an {@link OtlpError} for what the sender must know. */
 export type Ingest = (request: ExportRequest) => Promise<ExportResult>;
 
-export interface OtlpHttpOptions extends ConnectionOptions {
-  readonly ingest: Ingest;
+export interface OtlpHttpOptions extends ConnectionOptions, AccessOptions {
   readonly maxRequestBytes: number;
   readonly budget: BodyBudget;
   /** Of pages that may send, see {@link answerCors}. */
   readonly corsOrigins: readonly string[];
-  readonly metrics: ReceiverMetrics;
-  /** Undefined: everyone may send. */
-  readonly isAuthorized: AuthorizationCheck | undefined;
   readonly log: Logger;
 }
 
@@ -56,12 +51,14 @@ export const retryAfterSeconds = 1;
  * Plain node:http, not fastify: this is the hot path, and it has one address.
  */
 export function createOtlpHttpServer(options: OtlpHttpOptions): Server | SecureServer {
-  const { metrics, log } = options;
+  const { log } = options;
   return createReceiverServer(options, (request, response) => {
     if (answerCors(request, response, options.corsOrigins)) return;
     const startedMs = performance.now();
     const encoding = encodingOf(request);
-    handle(request, encoding, options).then(
+    const destination = options.destinationOf(request.headers.authorization);
+    const { metrics } = destination ?? options;
+    handle(request, encoding, destination, options).then(
       ({ bytes, result }) => {
         const body = encodeExportResponse(encoding ?? 'protobuf', result.rejectedSpans, result.rejectionReason);
         send(response, 200, encoding ?? 'protobuf', body);
@@ -82,9 +79,10 @@ export function createOtlpHttpServer(options: OtlpHttpOptions): Server | SecureS
 async function handle(
   request: IncomingMessage,
   encoding: OtlpEncoding | null,
-  { ingest, maxRequestBytes, budget, isAuthorized }: OtlpHttpOptions,
+  destination: Destination | undefined,
+  { maxRequestBytes, budget }: OtlpHttpOptions,
 ): Promise<{ bytes: number; result: ExportResult }> {
-  authorize(request, isAuthorized);
+  const { ingest } = requireDestination(destination, request.headers.authorization);
   const path = (request.url ?? '').split('?', 1)[0];
   if (path !== '/v1/traces') {
     throw new OtlpError(404, `There is nothing at ${path}. Traces are received at POST /v1/traces.`);

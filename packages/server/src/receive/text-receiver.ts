@@ -1,16 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
-import { type AuthorizationCheck, bearerChallenge } from '../access-tokens.ts';
+import { bearerChallenge } from '../access-tokens.ts';
 import type { Logger } from '../log.ts';
-import type { ReceiverMetrics } from '../metrics.ts';
-import { authorize } from './authorize.ts';
+import { type AccessOptions, type Destination, requireDestination } from './authorize.ts';
 import { readBody } from './body.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { type ConnectionOptions, createReceiverServer } from './connections.ts';
 import { answerCors } from './cors.ts';
 import { compressions } from './decompress.ts';
 import { OtlpError } from './otlp-error.ts';
-import { type ExportResult, type Ingest, retryAfterSeconds } from './otlp-http.ts';
+import { type ExportResult, retryAfterSeconds } from './otlp-http.ts';
 import type { SpanEncoding } from './span-encoding.ts';
 
 /** A protocol that takes spans at one address, and whose answers are a status and text for people. */
@@ -26,15 +25,11 @@ export interface SpanProtocol {
   readonly checkQuery?: (query: URLSearchParams) => void;
 }
 
-export interface TextReceiverOptions extends ConnectionOptions {
-  readonly ingest: Ingest;
+export interface TextReceiverOptions extends ConnectionOptions, AccessOptions {
   readonly maxRequestBytes: number;
   readonly budget: BodyBudget;
   /** Of pages that may send, see {@link answerCors}. */
   readonly corsOrigins: readonly string[];
-  readonly metrics: ReceiverMetrics;
-  /** Undefined: everyone may send. */
-  readonly isAuthorized: AuthorizationCheck | undefined;
   readonly log: Logger;
 }
 
@@ -44,11 +39,13 @@ export interface TextReceiverOptions extends ConnectionOptions {
  * 503 comes with Retry-After.
  */
 export function createTextReceiver(protocol: SpanProtocol, options: TextReceiverOptions): Server | SecureServer {
-  const { metrics, log } = options;
+  const { log } = options;
   return createReceiverServer(options, (request, response) => {
     if (answerCors(request, response, options.corsOrigins)) return;
     const startedMs = performance.now();
-    handle(request, protocol, options).then(
+    const destination = options.destinationOf(request.headers.authorization);
+    const { metrics } = destination ?? options;
+    handle(request, protocol, destination, options).then(
       ({ bytes, result }) => {
         response.writeHead(202, { 'Content-Length': 0 }).end();
         metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - startedMs) / 1000 });
@@ -68,9 +65,10 @@ export function createTextReceiver(protocol: SpanProtocol, options: TextReceiver
 async function handle(
   request: IncomingMessage,
   protocol: SpanProtocol,
+  destination: Destination | undefined,
   options: TextReceiverOptions,
 ): Promise<{ bytes: number; result: ExportResult }> {
-  authorize(request, options.isAuthorized);
+  const { ingest } = requireDestination(destination, request.headers.authorization);
   const [path = '', query = ''] = (request.url ?? '').split('?', 2);
   if (path !== protocol.path) throw new OtlpError(404, protocol.explainOtherPath(path));
   if (request.method !== 'POST') throw new OtlpError(405, `${request.method} ${path} is not possible. Use POST.`);
@@ -85,7 +83,7 @@ async function handle(
   const body = await readBody(request, options.maxRequestBytes, options.budget);
   // Counted before the body is handed over.
   const bytes = body.length;
-  const result = await options.ingest({ encoding, bytes: body });
+  const result = await ingest({ encoding, bytes: body });
   const { acceptedSpans, rejectedSpans, rejectionReason } = result;
   if (rejectedSpans > 0 && acceptedSpans === 0) {
     throw new OtlpError(400, `None of the ${rejectedSpans} spans can be read. The first: ${rejectionReason}.`);

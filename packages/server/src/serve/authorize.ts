@@ -1,19 +1,40 @@
 import type { FastifyInstance } from 'fastify';
-import { type AuthorizationCheck, bearerChallenge } from '../access-tokens.ts';
+import { bearerChallenge, type TokenLookup } from '../access-tokens.ts';
 import { ClewError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { DataControl } from '../retain/data-control.ts';
+import type { StoreClient } from '../store/client.ts';
 import { healthPaths } from './health.ts';
+
+/** What somebody who asks gets to see. */
+export interface QueryTarget {
+  readonly client: StoreClient;
+  readonly data: DataControl;
+  readonly metrics: Metrics;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** By the token of the request; at open routes undefined. */
+    target: QueryTarget | undefined;
+  }
+}
 
 /** Routes that anyone may ask: probes carry no token, and the page that asks for one must load without it. */
 const openRoutes: ReadonlySet<string> = new Set([...healthPaths, '/', '/*']);
 
 /** Asks for a token at every route but the open ones; addresses that do not exist tell nothing. */
-export function authorizeQueries(app: FastifyInstance, isAuthorized: AuthorizationCheck): void {
+export function authorizeQueries(app: FastifyInstance, targetOf: TokenLookup<QueryTarget>): void {
+  app.decorateRequest('target');
   app.addHook('onRequest', async (request, reply) => {
     const route = request.routeOptions.url;
-    if (route === undefined || openRoutes.has(route) || isAuthorized(request.headers.authorization)) return;
+    if (route === undefined || openRoutes.has(route)) return;
+    const { authorization } = request.headers;
+    request.target = targetOf(authorization);
+    if (request.target !== undefined) return;
     reply.header('WWW-Authenticate', bearerChallenge);
     throw new ClewError('CLEW_UNAUTHENTICATED', {
-      what: request.headers.authorization === undefined ? 'A bearer token is needed' : 'The bearer token is not known',
+      what: authorization === undefined ? 'A bearer token is needed' : 'The bearer token is not known',
     });
   });
 }

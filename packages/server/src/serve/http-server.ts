@@ -1,13 +1,11 @@
 import { type FastifyInstance, fastify } from 'fastify';
-import type { AuthorizationCheck } from '../access-tokens.ts';
+import type { TokenLookup } from '../access-tokens.ts';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { DataControl } from '../retain/data-control.ts';
-import type { StoreClient } from '../store/client.ts';
 import type { TlsOptions } from '../tls.ts';
 import { serveApi } from './api.ts';
-import { authorizeQueries } from './authorize.ts';
+import { authorizeQueries, type QueryTarget } from './authorize.ts';
 import { serveDataApi } from './data-api.ts';
 import { answerErrors, sendError } from './error-answer.ts';
 import { serveHealth } from './health.ts';
@@ -20,23 +18,22 @@ import { traceQueries } from './trace-queries.ts';
 import { serveWebUi } from './web-ui.ts';
 
 export interface HttpServerOptions {
-  readonly client: StoreClient;
-  readonly data: DataControl;
+  /** By the token that a request has. */
+  readonly targetOf: TokenLookup<QueryTarget>;
   readonly log: Logger;
   /** The host that it will be bound to; decides which Host headers are accepted. */
   readonly host: string;
   readonly webRoot: string;
   readonly readiness: Readiness;
+  /** Of requests that nobody's token came with. */
   readonly metrics: Metrics;
-  /** Undefined: everyone may ask. */
-  readonly isAuthorized: AuthorizationCheck | undefined;
   /** Undefined: HTTP without TLS. */
   readonly tls: TlsOptions | undefined;
 }
 
 /** Builds the server of UI and API. It does not listen yet. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { client, data, log, host, webRoot, readiness, metrics, isAuthorized, tls } = options;
+  const { targetOf, log, host, webRoot, readiness, metrics, tls } = options;
   const app = fastify({
     https: tls ?? null,
     // Connections that wait for a next request do not hold up the end of the server.
@@ -52,15 +49,15 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     reply.headers(securityHeaders);
     checkHost(request.headers.host, host);
   });
-  if (isAuthorized !== undefined) authorizeQueries(app, isAuthorized);
+  authorizeQueries(app, targetOf);
   traceQueries(app);
   observeQueries(app, metrics);
   answerErrors(app, log);
   serveHealth(app, readiness);
-  serveMetrics(app, metrics);
-  serveStats(app, client, metrics);
-  serveApi(app, client);
-  serveDataApi(app, data);
+  serveMetrics(app);
+  serveStats(app);
+  serveApi(app);
+  serveDataApi(app);
   serveWebUi(app, webRoot);
   return app;
 }

@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 
 /** `GET /metrics`, for Prometheus. */
-export function serveMetrics(app: FastifyInstance, metrics: Metrics): void {
-  app.get('/metrics', async (_request, reply) => {
+export function serveMetrics(app: FastifyInstance): void {
+  app.get('/metrics', async (request, reply) => {
+    const { metrics } = request.target!;
     const text = await metrics.render();
     return reply.header('Cache-Control', 'no-store').header('Content-Type', metrics.contentType).send(text);
   });
@@ -14,7 +15,11 @@ export function observeQueries(app: FastifyInstance, metrics: Metrics): void {
   app.addHook('onResponse', async (request, reply) => {
     const endpoint = request.routeOptions.url;
     if (endpoint === undefined || !/^\/(clew|api)\//.test(endpoint)) return;
-    metrics.observeQuery(endpoint, describeOutcome(reply.statusCode), reply.elapsedTime / 1000);
+    (request.target?.metrics ?? metrics).observeQuery(
+      endpoint,
+      describeOutcome(reply.statusCode),
+      reply.elapsedTime / 1000,
+    );
   });
 }
 

@@ -1,19 +1,22 @@
 import type { StatsResponse, StoreStats } from '@clew/model';
 import type { FastifyInstance } from 'fastify';
 import { ClewError } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
 import { type RawParameters, refuseUnknown } from '../query/parameters.ts';
 import { readStoreStats } from '../query/store-stats.ts';
 import type { StoreClient } from '../store/client.ts';
 
 /** `GET /clew/v1/stats`: answers while the engine is away too, without what only the engine knows. */
-export function serveStats(app: FastifyInstance, client: StoreClient, metrics: Metrics): void {
-  app.get<{ Querystring: RawParameters }>('/clew/v1/stats', async ({ query }, reply): Promise<StatsResponse> => {
-    refuseUnknown(query, []);
-    reply.header('Cache-Control', 'no-store');
-    const [counts, store] = await Promise.all([metrics.readCounts(), readStore(client)]);
-    return { ...counts, store };
-  });
+export function serveStats(app: FastifyInstance): void {
+  app.get<{ Querystring: RawParameters }>(
+    '/clew/v1/stats',
+    async ({ query, target }, reply): Promise<StatsResponse> => {
+      refuseUnknown(query, []);
+      const { client, metrics } = target!;
+      reply.header('Cache-Control', 'no-store');
+      const [counts, store] = await Promise.all([metrics.readCounts(), readStore(client)]);
+      return { ...counts, store };
+    },
+  );
 }
 
 async function readStore(client: StoreClient): Promise<StoreStats | { readonly unavailable: string }> {

@@ -7,8 +7,10 @@ const requestTimeoutMs = 120_000;
 /** A query for each of a few tabs, and the loader; the engine queues what it cannot run at once. */
 const maxConnections = 32;
 
-/** Where the engine is: a unix socket of our own engine process, or the URL of a ClickHouse. */
-export type StoreAddress = { readonly socketPath: string } | { readonly clickhouseUrl: string };
+/** Where the engine is: a unix socket of our own engine process, or the URL of a ClickHouse with a database as its path. */
+export type StoreAddress =
+  | { readonly socketPath: string; readonly database?: string }
+  | { readonly clickhouseUrl: string };
 
 export type StoreClient = ClickHouseClient;
 
@@ -27,20 +29,41 @@ export function connectStore(address: StoreAddress): StoreClient {
     // Only the path of the socket decides where this goes.
     url: 'http://engine',
     http_agent: new SocketAgent(address.socketPath),
+    ...(address.database !== undefined && { database: address.database }),
   });
 }
 
-/** Creates the database that the path of a ClickHouse's URL names. @throws what the client throws */
-export async function createDatabase(clickhouseUrl: string): Promise<void> {
-  const url = new URL(clickhouseUrl);
-  const name = decodeURIComponent(url.pathname.slice(1));
-  url.pathname = '/';
-  const client = connectStore({ clickhouseUrl: url.href });
+/** The address of a tenant's own database beside the one of the address. */
+export function addressOfTenant(address: StoreAddress, tenant: string): StoreAddress {
+  if ('socketPath' in address) return { socketPath: address.socketPath, database: `tenant_${tenant}` };
+  const url = new URL(address.clickhouseUrl);
+  url.pathname = `/${encodeURIComponent(`${readDatabase(url) || 'default'}_${tenant}`)}`;
+  return { clickhouseUrl: url.href };
+}
+
+function readDatabase(url: URL): string {
+  return decodeURIComponent(url.pathname.slice(1));
+}
+
+/** Creates the database of the address. @throws what the client throws */
+export async function createDatabase(address: StoreAddress): Promise<void> {
+  const { name, server } = splitDatabase(address);
+  const client = connectStore(server);
   try {
     await client.command({ query: 'CREATE DATABASE IF NOT EXISTS {name:Identifier}', query_params: { name } });
   } finally {
     await client.close();
   }
+}
+
+function splitDatabase(address: StoreAddress): { readonly name: string; readonly server: StoreAddress } {
+  if ('socketPath' in address) {
+    return { name: address.database ?? 'default', server: { socketPath: address.socketPath } };
+  }
+  const url = new URL(address.clickhouseUrl);
+  const name = readDatabase(url);
+  url.pathname = '/';
+  return { name, server: { clickhouseUrl: url.href } };
 }
 
 /** Whether the engine answers, and why not. Never rejects. */

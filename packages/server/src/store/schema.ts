@@ -65,8 +65,8 @@ export class Schema {
       return await migrate(this.#client);
     } catch (error) {
       const isMissing = error instanceof StoreError && error.clickhouseCode === unknownDatabase;
-      if (!isMissing || !('clickhouseUrl' in this.#address)) throw error;
-      await createDatabase(this.#address.clickhouseUrl);
+      if (!isMissing) throw error;
+      await createDatabase(this.#address);
       return await migrate(this.#client);
     }
   }

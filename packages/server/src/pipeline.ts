@@ -1,0 +1,195 @@
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import type { Logger } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { OtlpError } from './receive/otlp-error.ts';
+import type { Ingest } from './receive/otlp-http.ts';
+import { DataControl } from './retain/data-control.ts';
+import { Redactions } from './retain/redactions.ts';
+import { Retention } from './retain/retention.ts';
+import { RetentionSettings } from './retain/retention-settings.ts';
+import { SpaceReserve } from './retain/space-reserve.ts';
+import { TailSampling } from './retain/tail-sampling.ts';
+import { Rollup } from './rollup/rollup.ts';
+import { GroupCommit } from './spool/group-commit.ts';
+import { runLoader } from './spool/loader.ts';
+import { Spool, SpoolUnavailableError } from './spool/spool.ts';
+import { connectStore, type StoreAddress, type StoreClient } from './store/client.ts';
+import { insertBlock } from './store/insert.ts';
+import { insertMissingSpans } from './store/insert-missing.ts';
+import { Schema } from './store/schema.ts';
+import { StoreError } from './store/store-error.ts';
+import { MalformedRequestError, TranscoderEndedError, type TranscoderThread } from './transcode/transcoder-thread.ts';
+
+/** Leaves room for merges, and for what others put on the disk meanwhile. */
+const defaultDiskShare = 0.8;
+
+/** What must be undone, in the order in which it was done. */
+export type Undo = () => Promise<unknown>;
+
+export interface PipelineOptions {
+  readonly config: Config;
+  readonly address: StoreAddress;
+  /** Its own: spool, and what is set over the API. */
+  readonly directory: string;
+  /** Whether it keeps room for deletion on a full disk, for itself and all others. */
+  readonly hasReserve: boolean;
+  readonly transcoder: TranscoderThread;
+  readonly log: Logger;
+  readonly undo: Undo[];
+}
+
+/** The stages from spool to store, and what keeps watch over what is stored: one for each tenant. */
+export interface Pipeline {
+  readonly client: StoreClient;
+  readonly schema: Schema;
+  readonly spool: Spool;
+  readonly data: DataControl;
+  readonly metrics: Metrics;
+  readonly ingest: Ingest;
+}
+
+/**
+ * Starts all stages that a request passes once it is read.
+ * @throws ClewError which says what to change; what was started until then is in `undo`.
+ */
+export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { config, address, directory, transcoder, log, undo } = options;
+  const metrics = new Metrics();
+  const client = connectStore(address);
+  undo.push(() => client.close());
+  const schema = await startSchema(new Schema(address, client, log), address, log, undo);
+  const { spoolMaxBytes, minFreeBytes } = config;
+  const spool = await Spool.open({ directory: join(directory, 'spool'), maxBytes: spoolMaxBytes, minFreeBytes, log });
+  metrics.watchSpool(() => spool);
+  const data = await startRetaining(options, client, spool);
+  await startTailSampling(options, client, schema, spool, metrics);
+  const rollup = new Rollup({ client, log, isReady: () => schema.isUpToDate });
+  metrics.watchRollup(rollup);
+  undo.push(() => rollup.stop());
+  rollup.start();
+  startLoading({ client, schema, spool, data, metrics, log, undo });
+  const commits = new GroupCommit({
+    transcode: (requests) => transcoder.transcode(requests),
+    append: (blocks) => spool.append(blocks),
+    maxPendingBytes: 2 * config.maxRequestBytes,
+  });
+  return { client, schema, spool, data, metrics, ingest: createIngest(commits, log) };
+}
+
+/** A ClickHouse that is away keeps no spans out: they wait in the spool until it is there and has the tables. */
+async function startSchema(schema: Schema, address: StoreAddress, log: Logger, undo: Undo[]): Promise<Schema> {
+  try {
+    await schema.ensure();
+  } catch (error) {
+    if ('socketPath' in address || !isConnectionFailure(error)) throw error;
+    log.warn({ err: error }, 'ClickHouse cannot be reached; spans wait in the spool until it can');
+    const stopping = new AbortController();
+    const trying = schema.ensureInTheEnd(stopping.signal);
+    undo.push(() => {
+      stopping.abort();
+      return trying;
+    });
+  }
+  return schema;
+}
+
+/** Something else that answers at the address is no reason to wait. */
+function isConnectionFailure(error: unknown): boolean {
+  if (!(error instanceof StoreError) || error.code !== 'CLEW_ENGINE_UNAVAILABLE') return false;
+  return (error.cause as NodeJS.ErrnoException).code !== undefined;
+}
+
+async function startRetaining(
+  { config, directory, hasReserve, log, undo }: PipelineOptions,
+  client: StoreClient,
+  spool: Spool,
+): Promise<DataControl> {
+  const { retentionDiskShare } = config;
+  // What else lives on the disk of a ClickHouse that is not ours is not ours to reckon with.
+  const diskShareAtStart = config.clickhouseUrl === undefined ? defaultDiskShare : null;
+  const settings = await RetentionSettings.open(join(directory, 'retention.json'), {
+    maxAgeMs: config.retentionAge,
+    maxBytes: config.retentionMaxBytes,
+    maxDiskShare: retentionDiskShare === undefined ? diskShareAtStart : retentionDiskShare,
+  });
+  const reserve = hasReserve ? new SpaceReserve(join(directory, 'reserve')) : undefined;
+  const retention = new Retention({ client, settings, reserve, log });
+  undo.push(() => retention.stop());
+  retention.start();
+  const redactions = await Redactions.open(client, join(directory, 'redactions.json'));
+  return new DataControl({ client, retention, redactions, flush: (signal) => spool.flush(signal), log });
+}
+
+async function startTailSampling(
+  { config, directory, log, undo }: PipelineOptions,
+  client: StoreClient,
+  schema: Schema,
+  spool: Spool,
+  metrics: Metrics,
+): Promise<void> {
+  const { tailSamplingAfter: afterMs, tailSamplingKeep: keep } = config;
+  const path = join(directory, 'tail-sampling.json');
+  if (afterMs === undefined || keep === undefined) return TailSampling.forget(path);
+  const sampling = await TailSampling.open({
+    client,
+    path,
+    afterMs,
+    keep,
+    oldestWaitingMs: () => spool.oldestMs,
+    isReady: () => schema.isUpToDate,
+    onDecided: (outcome, traces) => metrics.countTailSampled(outcome, traces),
+    log,
+  });
+  metrics.watchTailSampling(() => sampling.describe());
+  undo.push(() => sampling.stop());
+  sampling.start();
+}
+
+type LoadingParts = Omit<Pipeline, 'ingest'> & Pick<PipelineOptions, 'log' | 'undo'>;
+
+/** spool -> store */
+function startLoading({ client, schema, spool, data, metrics, log, undo }: LoadingParts): void {
+  // A fault of the schema is none of a segment.
+  const isRetryable = (error: unknown): boolean =>
+    !schema.isUpToDate || !(error instanceof StoreError) || error.retryable;
+  const stopping = new AbortController();
+  const loader = runLoader(
+    {
+      spool,
+      insert: async (table, block, token) => {
+        await schema.ensure();
+        await metrics.observeInsert(table, () => insertBlock(client, table, block, token), isRetryable);
+      },
+      insertMissing: (spans) => insertMissingSpans(client, spans),
+      betweenSegments: () => data.tidyResources(),
+      isRetryable,
+      log,
+      onStored: (spans) => metrics.countStored(spans),
+      onSetAside: (reason) => metrics.countSetAside(reason),
+    },
+    stopping.signal,
+  );
+  undo.push(async () => {
+    await spool.close();
+    stopping.abort();
+    await loader;
+  });
+}
+
+/** transcode -> spool, with what the sender is to know of a failure. */
+function createIngest(commits: GroupCommit, log: Logger): Ingest {
+  return async (request) => {
+    try {
+      return await commits.add(request);
+    } catch (error) {
+      if (error instanceof MalformedRequestError) throw new OtlpError(400, error.message);
+      if (error instanceof SpoolUnavailableError) throw new OtlpError(503, error.message, error.obstacle);
+      if (error instanceof TranscoderEndedError) {
+        log.error({ err: error }, 'The thread that reads requests ended; the next request starts another');
+        throw new OtlpError(503, error.message);
+      }
+      throw error;
+    }
+  };
+}
