@@ -167,6 +167,19 @@ const settings: SettingTable<Config> = {
     mask: maskUrl,
     schema: z.url({ protocol: /^https?$/ }).optional(),
   },
+  clickhouseCluster: {
+    variable: 'CLEW_CLICKHOUSE_CLUSTER',
+    flag: '--clickhouse-cluster',
+    expected: 'a name of letters, digits, _ and -, as in remote_servers of ClickHouse',
+    group: 'Storage',
+    description: 'the cluster of that ClickHouse to spread spans over, replicated',
+    placeholder: 'name',
+    defaultText: 'none, one node',
+    schema: z
+      .string()
+      .regex(/^[\w-]{1,64}$/)
+      .optional(),
+  },
   ingestTokens: {
     variable: 'CLEW_INGEST_TOKENS',
     flag: '--ingest-tokens',
@@ -393,6 +406,8 @@ export interface Config {
   readonly healthPort: number | undefined;
   /** A ClickHouse to use in place of the embedded engine. */
   readonly clickhouseUrl: string | undefined;
+  /** The name of its cluster; undefined for one node. */
+  readonly clickhouseCluster: string | undefined;
   /** Those who send spans must have one of these, or one of the file; without any, everyone may. */
   readonly ingestTokens: readonly string[];
   readonly ingestTokensFile: string | undefined;
@@ -472,6 +487,7 @@ function resolve(sources: SettingSources): Resolution<Config> {
 function findMissing(resolved: Resolution<Config>['settings']): readonly ClewError[] {
   const needs: readonly (readonly [set: SettingName, needed: SettingName])[] = [
     ['tlsCert', 'tlsKey'],
+    ['clickhouseCluster', 'clickhouseUrl'],
     ['tlsKey', 'tlsCert'],
     ['tlsClientCa', 'tlsCert'],
     ['tailSamplingAfter', 'tailSamplingKeep'],
@@ -500,6 +516,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     jaegerGrpcPort: read('jaegerGrpcPort'),
     healthPort: read('healthPort'),
     clickhouseUrl: read('clickhouseUrl'),
+    clickhouseCluster: read('clickhouseCluster'),
     ingestTokens: read('ingestTokens'),
     ingestTokensFile: read('ingestTokensFile'),
     queryTokens: read('queryTokens'),

@@ -172,7 +172,8 @@ async function startPipelines(
   if (engine === undefined) undo.push(await lockDirectory(dataDir, chooseSocketPath(dataDir)));
   const transcoder = new TranscoderThread(config.dropSpans);
   undo.push(() => transcoder.close());
-  const address = engine === undefined ? { clickhouseUrl: config.clickhouseUrl! } : { socketPath: engine.socketPath };
+  const { clickhouseUrl, clickhouseCluster: cluster } = config;
+  const address = engine === undefined ? { clickhouseUrl: clickhouseUrl!, cluster } : { socketPath: engine.socketPath };
   const common = { config, transcoder, undo };
   const main = { ...common, address, directory: dataDir, hasReserve: engine !== undefined, log };
   const pipelines = [await startPipeline(main)];

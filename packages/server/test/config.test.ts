@@ -20,6 +20,7 @@ describe('parseConfig', () => {
       jaegerGrpcPort: 14_250,
       healthPort: undefined,
       clickhouseUrl: undefined,
+      clickhouseCluster: undefined,
       ingestTokens: [],
       ingestTokensFile: undefined,
       queryTokens: [],

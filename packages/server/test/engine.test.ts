@@ -278,6 +278,17 @@ describe('the process', () => {
     await rm(dataDir, { recursive: true });
   });
 
+  test('a configuration file of somebody else in the working directory is none of its', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'clew-test-'));
+    await writeFile(join(directory, 'config.xml'), '<project>not for ClickHouse');
+    const program = fileURLToPath(new URL('./engine-parent.js', import.meta.url));
+    const parent = fork(program, [join(directory, 'data')], { cwd: directory });
+    const [{ pid }] = (await once(parent, 'message')) as [{ pid: number }];
+    parent.kill('SIGKILL');
+    await waitFor(() => !isAlive(pid));
+    await rm(directory, { recursive: true });
+  });
+
   test('when its parent is killed, it dies with it', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'clew-test-'));
     const parent = fork(fileURLToPath(new URL('./engine-parent.js', import.meta.url)), [dataDir]);

@@ -70,6 +70,8 @@ async function start(): Promise<void> {
   process.on('SIGINT', () => {});
   process.on('disconnect', dieNow);
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  // The engine takes a config.xml in its working directory for its own, whosever that is.
+  process.chdir(options.dataDir);
   const sessions = Array.from({ length: options.sessions }, openSession);
   const pool = new SessionPool(sessions, reopenSession, options.maxQueued);
   // From here on the directory is this process's own, and so is what another one has left in it.

@@ -2,7 +2,6 @@ import type { StoreStats } from '@clew/model';
 import type { StoreClient } from '../store/client.ts';
 import { fetchRows, type Statement } from './statement.ts';
 
-/** Of the node that is asked: in a cluster each answers for its own share. */
 export function buildTablesStatement(): Statement {
   return {
     sql: `SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes

@@ -6,5 +6,5 @@ import type { StoreClient } from '../store/client.ts';
  * @throws StoreError
  */
 export async function mutate(client: StoreClient, { sql, params }: Statement): Promise<void> {
-  await runCommand(client, { sql, params, settings: { mutations_sync: '1', lightweight_deletes_sync: '1' } });
+  await runCommand(client, { sql, params, settings: { mutations_sync: '2', lightweight_deletes_sync: '2' } });
 }

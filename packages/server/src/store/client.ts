@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { type ClusterStatement, clusterSettings, toClusterStatements } from './cluster.ts';
 
 /** Longer than any statement may run, with its wait for a free session. */
 const requestTimeoutMs = 120_000;
@@ -10,7 +11,7 @@ const maxConnections = 32;
 /** Where the engine is: a unix socket of our own engine process, or the URL of a ClickHouse with a database as its path. */
 export type StoreAddress =
   | { readonly socketPath: string; readonly database?: string }
-  | { readonly clickhouseUrl: string };
+  | { readonly clickhouseUrl: string; readonly cluster?: string | undefined };
 
 export type StoreClient = ClickHouseClient;
 
@@ -23,7 +24,11 @@ export function connectStore(address: StoreAddress): StoreClient {
     // Failures are thrown, and logged by those who handle them.
     log: { level: ClickHouseLogLevel.OFF },
   };
-  if ('clickhouseUrl' in address) return createClient({ ...common, url: address.clickhouseUrl });
+  if ('clickhouseUrl' in address) {
+    const { clickhouseUrl: url, cluster } = address;
+    if (cluster === undefined) return createClient({ ...common, url });
+    return onCluster(createClient({ ...common, url, clickhouse_settings: clusterSettings }), cluster);
+  }
   return createClient({
     ...common,
     // Only the path of the socket decides where this goes.
@@ -33,12 +38,31 @@ export function connectStore(address: StoreAddress): StoreClient {
   });
 }
 
+/** The same client, whose statements are those of a cluster. */
+function onCluster(client: StoreClient, cluster: string): StoreClient {
+  const { query, command, exec } = client;
+  const adapt = <Params extends ClusterStatement>(params: Params): Params => {
+    const [statement] = toClusterStatements(cluster, params);
+    return { ...params, ...statement };
+  };
+  return Object.assign(client, {
+    query: (params: Parameters<typeof query>[0]) => query.call(client, adapt(params)),
+    exec: (params: Parameters<typeof exec>[0]) => exec.call(client, adapt(params)),
+    command: async (params: Parameters<typeof command>[0]) => {
+      const [first, ...more] = toClusterStatements(cluster, params);
+      let result = await command.call(client, { ...params, ...first });
+      for (const statement of more) result = await command.call(client, { ...params, ...statement });
+      return result;
+    },
+  });
+}
+
 /** The address of a tenant's own database beside the one of the address. */
 export function addressOfTenant(address: StoreAddress, tenant: string): StoreAddress {
   if ('socketPath' in address) return { socketPath: address.socketPath, database: `tenant_${tenant}` };
   const url = new URL(address.clickhouseUrl);
   url.pathname = `/${encodeURIComponent(`${readDatabase(url) || 'default'}_${tenant}`)}`;
-  return { clickhouseUrl: url.href };
+  return { ...address, clickhouseUrl: url.href };
 }
 
 function readDatabase(url: URL): string {
@@ -63,7 +87,7 @@ function splitDatabase(address: StoreAddress): { readonly name: string; readonly
   const url = new URL(address.clickhouseUrl);
   const name = readDatabase(url);
   url.pathname = '/';
-  return { name, server: { clickhouseUrl: url.href } };
+  return { name, server: { ...address, clickhouseUrl: url.href } };
 }
 
 /** Whether the engine answers, and why not. Never rejects. */

@@ -5,12 +5,15 @@ import { toStoreError } from './store-error.ts';
 /** Rows of a block wait here while they are compared; one block at a time. */
 const replayTable = 'spans_replay';
 
-/** Spans that came again and are not in the table; a span is known by its ids and its start. */
+/**
+ * Spans that came again and are not in the table; a span is known by its ids and its start. GLOBAL is for a cluster, whose
+ * other nodes do not have the rows that wait.
+ */
 const missing = `FROM ${replayTable}
-WHERE (trace_id, span_id, start) NOT IN (
+WHERE (trace_id, span_id, start) GLOBAL NOT IN (
   SELECT trace_id, span_id, start FROM spans
-  WHERE toStartOfMinute(start) IN (SELECT toStartOfMinute(start) FROM ${replayTable})
-    AND trace_id IN (SELECT trace_id FROM ${replayTable})
+  WHERE toStartOfMinute(start) GLOBAL IN (SELECT toStartOfMinute(start) FROM ${replayTable})
+    AND trace_id GLOBAL IN (SELECT trace_id FROM ${replayTable})
 )`;
 
 const countByDay = `SELECT toUInt32(toDate(start)) AS day, toUInt32(count()) AS spans ${missing}
