@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { OperationMetricsResponse, StatsResponse } from '@clew/model';
 import {
   type ClewServer,
   enginePid,
@@ -153,5 +154,22 @@ describe('what was acknowledged is kept, once', () => {
     t.diagnostic(`${kills} kills: ${sum.acknowledged} spans acknowledged, ${sum.lost} lost, ${sum.doubled} doubled`);
     // Of all the rounds before, each of which was checked: still there, still once.
     await expectAllOnce(running.uiUrl, all);
+  });
+
+  it('and is counted once in the metrics of operations, however it came', async (t: TestContext) => {
+    const { uiUrl } = await start();
+    await waitForEmptySpool(dataDir);
+    const read = async <Answer>(path: string): Promise<Answer> =>
+      (await (await fetch(`${uiUrl}/clew/v1/${path}`)).json()) as Answer;
+    const { store } = await read<StatsResponse>('stats');
+    assert.ok('spans' in store && store.spans > 0);
+    const countCalls = async (): Promise<number> => {
+      const { operations } = await read<OperationMetricsResponse>('operation-metrics');
+      return operations.reduce((sum, { calls }) => sum + calls, 0);
+    };
+    // Minutes are computed again ten seconds later.
+    for (let attempt = 0; attempt < 30 && (await countCalls()) !== store.spans; attempt++) await sleep(1000);
+    assert.equal(await countCalls(), store.spans);
+    t.diagnostic(`${store.spans} spans`);
   });
 });

@@ -83,6 +83,27 @@ const zipkinSpans = JSON.stringify([
   },
 ]);
 
+/** A batch of Jaeger in Thrift's binary protocol, with one span that has every field. */
+const jaegerBatch = Buffer.from(
+  [
+    '0c00010b0001000000066f72646572730f00020c000000010b0001000000026970080002000000000b00030000000831302e',
+    '302e302e3100000f00020c000000010a000148485a3953bb61240a0002463ac35c9f6413ad0a0003a2fb4a1d1a96d3120a00',
+    '0400200000000000010b0005000000036765740f00060c00000001080001000000010a000200000000000000050a00030000',
+    '0000000000060a0004000000000000000700080007000000030a000800065c5c3b2a10000a0009000000000006954f0f000a',
+    '0c000000030b0001000000056572726f720800020000000202000501000b00010000000164080002000000010400043fe000',
+    '0000000000000b0001000000046c6f6e67080002000000030a0006ffffffffffffffff000f000b0c000000010a000100065c',
+    '5c3b2a10000f00020c000000010b0001000000056576656e74080002000000000b0003000000046d69737300000000',
+  ].join(''),
+  'hex',
+);
+
+/** Nothing of Thrift frames a whole: a bit within a text, a number or a length. */
+function flipBit(request: Buffer, random: Random): Buffer {
+  const flipped = Buffer.from(request);
+  flipped[random.below(flipped.length)]! ^= 1 << random.below(8);
+  return flipped;
+}
+
 const formats: readonly Format[] = [
   {
     name: 'OTLP protobuf',
@@ -104,6 +125,13 @@ const formats: readonly Format[] = [
     url: ({ zipkinUrl }) => `${zipkinUrl}/api/v2/spans`,
     requests: [Buffer.from(zipkinSpans)],
     mutateInside: mutateJson,
+  },
+  {
+    name: 'Jaeger Thrift',
+    contentType: 'application/x-thrift',
+    url: ({ jaegerUrl }) => `${jaegerUrl}/api/traces`,
+    requests: [jaegerBatch],
+    mutateInside: flipBit,
   },
 ];
 

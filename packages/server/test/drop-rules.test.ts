@@ -91,6 +91,12 @@ describe('rules', () => {
 describe('CLEW_DROP_SPANS', () => {
   const read = (value: string): readonly DropRule[] => parseConfig({ CLEW_DROP_SPANS: value }).dropSpans;
 
+  it('says which rule is at fault, and where', () => {
+    assert.throws(() => read('[{"service":"a"},{"kind":"sever"}]'), /CLEW_DROP_SPANS \(item 2, kind\) is /);
+    assert.throws(() => read('[{"service":"a","nam":"x"}]'), /CLEW_DROP_SPANS \(item 1, nam\) is /);
+    assert.throws(() => read('[{"name":"a"},{}]'), /CLEW_DROP_SPANS \(item 2\) is /);
+  });
+
   it('is a list in JSON, with numbers and truth values as they are', () => {
     assert.deepEqual(read('[{"service":"a","attributes":{"http.response.status_code":204,"probe":true}}]'), [
       { service: 'a', attributes: { 'http.response.status_code': '204', probe: 'true' } },

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { ClewError } from '../errors.ts';
 import type { ConfigFile } from './config-file.ts';
 import { type Environment, listUnknownVariables } from './environment.ts';
@@ -47,7 +48,7 @@ export function resolveSettings<Values extends object>(
     const { raw, origin } = find(name, entry, { flags, env, file });
     const result = entry.schema.safeParse(raw);
     if (result.success) settings[name] = { value: result.data, origin };
-    else faults.push(invalid(entry, raw, origin));
+    else faults.push(invalid(entry, raw, origin, locate(result.error.issues)));
   }
   return { settings: settings as Resolution<Values>['settings'], faults };
 }
@@ -66,15 +67,25 @@ function find(name: string, entry: SettingEntry<unknown>, { flags, env, file }: 
   return { raw: inFile.value, origin: { kind: 'file', path: file.path, line: inFile.line } };
 }
 
-function invalid(entry: SettingEntry<unknown>, raw: unknown, origin: Origin): ClewError {
-  const name =
+function invalid(entry: SettingEntry<unknown>, raw: unknown, origin: Origin, where: string): ClewError {
+  const setting =
     origin.kind === 'file'
       ? `${origin.path}:${origin.line}: ${keyOf(entry)}`
       : 'name' in origin
         ? origin.name
         : entry.flag;
   const value = JSON.stringify(entry.mask === undefined ? raw : entry.mask(raw));
-  return new ClewError('CLEW_CONFIG_INVALID', { name, value, expected: entry.expected });
+  return new ClewError('CLEW_CONFIG_INVALID', { name: `${setting}${where}`, value, expected: entry.expected });
+}
+
+/** Where in a value the first fault is, such as ` (item 2, kind)`; empty when it is the whole. */
+function locate([issue]: readonly z.core.$ZodIssue[]): string {
+  if (issue === undefined) return '';
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const path = [...issue.path, ...unknown].map((part) =>
+    typeof part === 'number' ? `item ${part + 1}` : String(part),
+  );
+  return path.length === 0 ? '' : ` (${path.join(', ')})`;
 }
 
 function findUnknown(
