@@ -544,7 +544,9 @@ describe('clew without its server', () => {
       const scripts = readdirSync(coverage).map((name) => readFileSync(join(coverage, name), 'utf8'));
       assert.match(scripts.join(), /packages\/cli\/dist\/program\.js/);
       // The flags of `serve` are the server's table of settings.
-      const allowed = args.includes('serve') ? '(?!config|errors|access-tokens|drop-rules|keep-rules|duration|tenants|quantity)' : '';
+      const allowed = args.includes('serve')
+        ? '(?!config|errors|access-tokens|drop-rules|keep-rules|duration|tenants|quantity)'
+        : '';
       assert.doesNotMatch(scripts.join(), new RegExp(`packages/(server|model)/dist/${allowed}`));
     }
   });
