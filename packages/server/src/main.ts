@@ -240,7 +240,7 @@ async function startReceiving({
     maxRequestBytes: config.maxRequestBytes,
     budget,
     metrics: main.metrics.receiver(name),
-    tls: tls,
+    tls,
     requestTimeoutMs: config.requestTimeoutMs,
     log,
   });

@@ -63,8 +63,13 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const spool = await Spool.open({ directory: join(directory, 'spool'), maxBytes: spoolMaxBytes, minFreeBytes, log });
   metrics.watchSpool(() => spool);
   const data = await startRetaining(options, client, spool);
-  await startTailSampling(options, client, schema, spool, metrics);
-  const rollup = new Rollup({ client, log, isReady: () => schema.isUpToDate });
+  const sampling = await startTailSampling(options, client, schema, spool, metrics);
+  const rollup = new Rollup({
+    client,
+    log,
+    isReady: () => schema.isUpToDate,
+    ...(sampling !== undefined && { sampledUntilMs: () => sampling.describe().decidedUntilMs }),
+  });
   metrics.watchRollup(rollup);
   undo.push(() => rollup.stop());
   rollup.start();
@@ -127,10 +132,13 @@ async function startTailSampling(
   schema: Schema,
   spool: Spool,
   metrics: Metrics,
-): Promise<void> {
+): Promise<TailSampling | undefined> {
   const { tailSamplingAfter: afterMs, tailSamplingKeep: keep } = config;
   const path = join(directory, 'tail-sampling.json');
-  if (afterMs === undefined || keep === undefined) return TailSampling.forget(path);
+  if (afterMs === undefined || keep === undefined) {
+    await TailSampling.forget(path);
+    return undefined;
+  }
   const sampling = await TailSampling.open({
     client,
     path,
@@ -144,6 +152,7 @@ async function startTailSampling(
   metrics.watchTailSampling(() => sampling.describe());
   undo.push(() => sampling.stop());
   sampling.start();
+  return sampling;
 }
 
 type LoadingParts = Omit<Pipeline, 'ingest'> & Pick<PipelineOptions, 'log' | 'undo'>;

@@ -115,7 +115,7 @@ FROM (SELECT uniqExact(value) AS noted FROM attribute_values WHERE day >= toDate
   rollupGeneration: `SELECT toUnixTimestamp64Milli(now64(3)) - if(count() = 0, 0, toInt64(ceil(max(elapsed) * 1000)) + 1) AS generation
 FROM system.processes
 WHERE query ILIKE 'INSERT INTO spans%'`,
-  rollupPending: `SELECT toUnixTimestamp(minute) AS minute
+  rollupPending: `SELECT toUnixTimestamp(minute) AS minute, toUInt32(generation != 0) AS isComputed
 FROM (SELECT minute, max(noted) AS noted FROM span_minutes GROUP BY minute) AS inserted
 LEFT JOIN (SELECT minute, max(generation) AS generation FROM rollups GROUP BY minute) AS computed USING (minute)
 WHERE generation <= noted

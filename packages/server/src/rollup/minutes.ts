@@ -26,7 +26,7 @@ export async function readGeneration(client: StoreClient): Promise<number> {
 /** Minutes with spans that were inserted after they were computed last, the newest first. */
 export function buildPendingStatement(): Statement {
   return {
-    sql: `SELECT toUnixTimestamp(minute) AS minute
+    sql: `SELECT toUnixTimestamp(minute) AS minute, toUInt32(generation != 0) AS isComputed
 FROM (SELECT minute, max(noted) AS noted FROM span_minutes GROUP BY minute) AS inserted
 LEFT JOIN (SELECT minute, max(generation) AS generation FROM rollups GROUP BY minute) AS computed USING (minute)
 WHERE generation <= noted
@@ -35,10 +35,16 @@ ORDER BY minute DESC`,
   };
 }
 
-/** Unix seconds at which the minutes begin. @throws StoreError */
-export async function findPendingMinutes(client: StoreClient): Promise<number[]> {
-  const rows = await fetchRows<{ minute: number }>(client, buildPendingStatement());
-  return rows.map(({ minute }) => minute);
+export interface PendingMinute {
+  /** Unix seconds at which it begins. */
+  readonly minute: number;
+  /** Whether it was computed before, 1 or 0. */
+  readonly isComputed: number;
+}
+
+/** @throws StoreError */
+export function findPendingMinutes(client: StoreClient): Promise<PendingMinute[]> {
+  return fetchRows<PendingMinute>(client, buildPendingStatement());
 }
 
 /** Makes what was computed of the minutes with this generation count. */

@@ -13,6 +13,8 @@ export interface RollupOptions {
   readonly log: Logger;
   /** Whether the tables are there. */
   readonly isReady?: () => boolean;
+  /** Unix milliseconds: of minutes before it, spans may have been removed that are to stay counted. */
+  readonly sampledUntilMs?: () => number;
 }
 
 /** How old an answer may be; the minute that is going on is computed as often. */
@@ -45,15 +47,17 @@ export class Rollup {
   readonly #client: StoreClient;
   readonly #log: Logger;
   readonly #isReady: () => boolean;
+  readonly #sampledUntilMs: () => number;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #pendingMinutes = 0;
 
-  constructor({ client, log, isReady = () => true }: RollupOptions) {
+  constructor({ client, log, isReady = () => true, sampledUntilMs = () => 0 }: RollupOptions) {
     this.#client = client;
     this.#log = log;
     this.#isReady = isReady;
+    this.#sampledUntilMs = sampledUntilMs;
   }
 
   start(): void {
@@ -107,9 +111,13 @@ export class Rollup {
   }
 
   async #findMinutes(): Promise<readonly number[]> {
-    const pending = await findPendingMinutes(this.#client);
+    const sampledUntil = this.#sampledUntilMs() / 1000;
+    const pending = (await findPendingMinutes(this.#client))
+      .filter(({ minute, isComputed }) => minute >= sampledUntil || isComputed === 0)
+      .map(({ minute }) => minute);
     // A caller may come after its call, and have started in the minute before.
-    return [...new Set(pending.flatMap((minute) => [Math.min(minute + 60, lastMinute), minute]))];
+    const next = pending.map((minute) => Math.min(minute + 60, lastMinute)).filter((minute) => minute >= sampledUntil);
+    return [...new Set([...next, ...pending])].sort((a, b) => b - a);
   }
 
   async #compute(minutes: readonly number[]): Promise<void> {
