@@ -1,4 +1,4 @@
-import type { StatsResponse, TailSamplingStats } from '@clew/model';
+import type { CardinalityStats, StatsResponse, TailSamplingStats } from '@clew/model';
 import type { Terminal } from './terminal.ts';
 import { escapeControls } from './text-width.ts';
 
@@ -35,9 +35,11 @@ export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: n
     lines.push(colors.red(`Stored     unknown: ${escapeControls(store.unavailable)}`));
     return lines;
   }
-  const { spans, bytes, oldestNs, newestNs } = store;
+  const { cardinality, spans, bytes, oldestNs, newestNs } = store;
   const perSpan = spans === 0 ? '' : `, ${formatBytes(bytes / spans)} a span`;
   lines.push(`Stored     ${formatCount(spans)} spans in ${formatBytes(bytes)} on disk${perSpan}`);
+  const limited = formatLimited(cardinality);
+  if (limited !== '') lines.push(`Limited    ${limited}`);
   if (oldestNs !== null && newestNs !== null) {
     lines.push(`Oldest     ${formatTime(oldestNs, nowMs)}`, `Newest     ${formatTime(newestNs, nowMs)}`);
   }
@@ -64,6 +66,16 @@ function formatReasons(reasons: Readonly<Record<string, number>>): string {
 
 function formatSampling({ outcomes, decidedUntilMs }: TailSamplingStats): string {
   return `${formatReasons(outcomes)}; traces until ${new Date(decidedUntilMs).toISOString()} are decided`;
+}
+
+/** Empty when nothing was left out. */
+function formatLimited({ foldedServices, truncatedKeys, hasAllKeys }: CardinalityStats): string {
+  const list = (names: readonly string[]): string => names.map(escapeControls).join(', ');
+  return [
+    ...(foldedServices.length === 0 ? [] : [`span names of ${list(foldedServices)} are counted together as (other)`]),
+    ...(truncatedKeys.length === 0 ? [] : [`not all values of ${list(truncatedKeys)} are completed`]),
+    ...(hasAllKeys ? [] : ['not all attribute keys are completed']),
+  ].join('; ');
 }
 
 function formatCount(count: number): string {

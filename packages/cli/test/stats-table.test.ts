@@ -30,6 +30,7 @@ const stats: StatsResponse = {
   },
   spool: { bytes: 1536, limitBytes: 2 ** 30, segments: 2, oldestAgeS: 61, setAside: 1 },
   store: {
+    cardinality: { foldedServices: ['shop'], truncatedKeys: ['user.id', 'order'], hasAllKeys: false },
     spans: 1_000_000,
     bytes: 62_000_000,
     tables: [],
@@ -52,13 +53,15 @@ describe('the table of clew stats', () => {
       'In spool   1.5 KiB of 1 GiB in 2 files, the oldest for 1 min',
       'Set aside  1 file that the store did not take; see the log of the server',
       'Stored     1,000,000 spans in 59.1 MiB on disk, 62 B a span',
+      'Limited    span names of shop are counted together as (other); not all values of user.id, order are completed; not all attribute keys are completed',
       'Oldest     2026-11-22T12:00:00.000Z (3 d ago)',
       'Newest     2026-11-25T12:01:30.000Z (1 min ahead)',
     ]);
   });
 
   it('says so when the store is empty, or away, and shows no control characters of a server', () => {
-    const empty = { spans: 0, bytes: 0, tables: [], oldestNs: null, newestNs: null };
+    const cardinality = { foldedServices: [], truncatedKeys: [], hasAllKeys: true };
+    const empty = { cardinality, spans: 0, bytes: 0, tables: [], oldestNs: null, newestNs: null };
     const spool = { bytes: 0, limitBytes: 1024, segments: 0, oldestAgeS: null, setAside: 0 };
     const lines = renderStats({ ...stats, droppedSpans: {}, tailSampling: null, spool, store: empty }, terminal, nowMs);
     assert.deepEqual(lines.slice(6), ['In spool   0 B of 1 KiB in 0 files', 'Stored     0 spans in 0 B on disk']);

@@ -206,7 +206,18 @@ export interface SpoolStats {
   readonly setAside: number;
 }
 
+/** What limits on many different names, keys and values have left out; at most a hundred of each are named. */
+export interface CardinalityStats {
+  /** Services with more than a thousand span names in a minute of the last day: the others are counted as `(other)`. */
+  readonly foldedServices: readonly string[];
+  /** Keys with so many values today that no more are noted for completion. */
+  readonly truncatedKeys: readonly string[];
+  /** Whether all keys of today are noted. */
+  readonly hasAllKeys: boolean;
+}
+
 export interface StoreStats {
+  readonly cardinality: CardinalityStats;
   readonly spans: number;
   /** On disk, of all tables. */
   readonly bytes: number;

@@ -4,6 +4,7 @@ export {
   type AttributeType,
   type AttributeValuesResponse,
   type CallMetrics,
+  type CardinalityStats,
   type DeleteTraceResponse,
   type ErrorResponse,
   type OperationMetrics,

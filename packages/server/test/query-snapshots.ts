@@ -230,4 +230,17 @@ WHERE toStartOfMinute(start) >= toDateTime({first:UInt32}, 'UTC') AND toStartOfM
   tailUnfinished: `SELECT count() AS mutations, max(latest_fail_reason) AS reason
 FROM system.mutations
 WHERE database = currentDatabase() AND NOT is_done AND command LIKE '%trace_decisions%'`,
+  foldedServices: `SELECT DISTINCT service
+FROM operation_minutes
+WHERE name = {other:String} AND minute > now() - INTERVAL 1 DAY
+ORDER BY service
+LIMIT {limit:UInt32}`,
+  fullKeys: `SELECT key
+FROM attribute_values
+WHERE day = today()
+GROUP BY key
+HAVING uniqExact(value) >= {most:UInt32}
+ORDER BY key
+LIMIT {limit:UInt32}`,
+  keyCount: `SELECT uniqExact(key) AS keys FROM attribute_keys WHERE day = today()`,
 };

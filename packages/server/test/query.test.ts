@@ -8,6 +8,11 @@ import {
   buildAttributeValuesStatement,
   buildFullestDayStatement,
 } from '#src/query/attribute-catalog.js';
+import {
+  buildFoldedServicesStatement,
+  buildFullKeysStatement,
+  buildKeyCountStatement,
+} from '#src/query/cardinality.js';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
 import { buildResourceStatement } from '#src/query/conditions.js';
 import { buildMatchStatement, nextSlice, type TimeSlice } from '#src/query/newest-traces.js';
@@ -467,6 +472,9 @@ describe('every statement', () => {
     attributeValues: buildAttributeValuesStatement({ key: 'k', startMs: 1, endMs: 2, prefix: 'a', limit: 3 }),
     mostKeys: buildFullestDayStatement({ startMs: 1, endMs: 2 }),
     mostValues: buildFullestDayStatement({ key: 'k', startMs: 1, endMs: 2 }),
+    foldedServices: buildFoldedServicesStatement(),
+    fullKeys: buildFullKeysStatement(),
+    keyCount: buildKeyCountStatement(),
     rollupGeneration: buildGenerationStatement(),
     rollupPending: buildPendingStatement(),
     rollupDone: buildDoneStatement([60, 120], 3),

@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '#src/log.js';
 import { listAttributeKeys, listAttributeValues } from '#src/query/attribute-catalog.js';
+import { readCardinality } from '#src/query/cardinality.js';
 import { readQuantileNs } from '#src/query/duration-buckets.js';
 import { parseOperationMetricsQuery, readOperationMetrics } from '#src/query/operation-metrics.js';
 import { readServiceGraph } from '#src/query/service-graph.js';
@@ -296,6 +297,20 @@ describe('attributes for completion', () => {
     const { values } = await valuesOf('user.id');
     assert.equal(values.length, 20);
     assert.equal(values.at(-1)?.value, 'zoe');
+  });
+
+  test('what is left out of them today is said', async () => {
+    const now = Date.now();
+    await command(
+      "INSERT INTO attribute_values SELECT today(), 'user.id', 'string', toString(number) FROM numbers(1000)",
+    );
+    await command("INSERT INTO attribute_keys SELECT today(), toString(number), 'string' FROM numbers(9999)");
+    await insert(...Array.from({ length: 1001 }, (_, i) => ({ span: i + 1, name: `name-${i}`, startMs: now })));
+    await rollup.run();
+    const left = { foldedServices: ['shop'], truncatedKeys: ['user.id'], hasAllKeys: true };
+    assert.deepEqual(await readCardinality(fixture.client), left);
+    await command("INSERT INTO attribute_keys SELECT today(), 'one more', 'string'");
+    assert.equal((await readCardinality(fixture.client)).hasAllKeys, false);
   });
 
   test('no more than a thousand values of a key and ten thousand keys are noted a day, and it is said', async () => {

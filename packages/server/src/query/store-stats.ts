@@ -1,5 +1,6 @@
 import type { StoreStats } from '@clew/model';
 import type { StoreClient } from '../store/client.ts';
+import { readCardinality } from './cardinality.ts';
 import { fetchRows, type Statement } from './statement.ts';
 
 export function buildTablesStatement(): Statement {
@@ -26,11 +27,19 @@ FROM spans`,
 
 /** What is stored, for `GET /clew/v1/stats`. Throws StoreError. */
 export async function readStoreStats(client: StoreClient): Promise<StoreStats> {
-  const [tables, [times]] = await Promise.all([
+  const [cardinality, tables, [times]] = await Promise.all([
+    readCardinality(client),
     fetchRows<{ table: string; rows: number; bytes: number }>(client, buildTablesStatement()),
     fetchRows<{ spans: number; oldestNs: string; newestNs: string }>(client, buildTimesStatement()),
   ]);
   const { spans, oldestNs, newestNs } = times!;
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
-  return { spans, bytes, tables, oldestNs: spans === 0 ? null : oldestNs, newestNs: spans === 0 ? null : newestNs };
+  return {
+    cardinality,
+    spans,
+    bytes,
+    tables,
+    oldestNs: spans === 0 ? null : oldestNs,
+    newestNs: spans === 0 ? null : newestNs,
+  };
 }

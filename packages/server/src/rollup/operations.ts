@@ -1,10 +1,8 @@
+import { otherNames } from '../query/cardinality.ts';
 import type { Statement } from '../query/statement.ts';
 
 /** Names of one service in one minute that are counted each; the others are counted together. */
 const maxNamesPerService = 1_000;
-
-/** What the names are called together that are too many. */
-const otherNames = '(other)';
 
 /**
  * Calls, errors and durations by service, name and kind: those of the minutes, with a generation. Rows are grouped by a
