@@ -1,12 +1,14 @@
 import type {
   DeleteTraceResponse,
   ErrorResponse,
+  OperationMetricsResponse,
   Redaction,
   RedactionRequest,
   RedactionsResponse,
   RetentionRequest,
   RetentionResponse,
   SearchResponse,
+  ServiceGraphResponse,
   StatsResponse,
 } from '@clew/model';
 import { redactionsPath, retentionPath, tracePath } from '@clew/model';
@@ -18,6 +20,10 @@ export interface ApiClient {
   uiLink(path: string): string;
   /** @param path As {@link searchPath} gives it. */
   search(path: string): Promise<SearchResponse>;
+  /** @param path As {@link operationMetricsPath} gives it. */
+  operationMetrics(path: string): Promise<OperationMetricsResponse>;
+  /** @param path As {@link serviceGraphPath} gives it. */
+  serviceGraph(path: string): Promise<ServiceGraphResponse>;
   /** @param path As `statsPath` of `@clew/model`. */
   stats(path: string): Promise<StatsResponse>;
   /**
@@ -51,6 +57,8 @@ export function connect(serverUrl: string, token: string | undefined): ApiClient
   return {
     uiLink: (path) => resolve(path).href,
     search: async (path) => (await (await ask(path)).json()) as SearchResponse,
+    operationMetrics: async (path) => (await (await ask(path)).json()) as OperationMetricsResponse,
+    serviceGraph: async (path) => (await (await ask(path)).json()) as ServiceGraphResponse,
     stats: async (path) => (await (await ask(path)).json()) as StatsResponse,
     trace: async (path) => new Uint8Array(await (await ask(path)).arrayBuffer()),
     deleteTrace: async (traceId) =>

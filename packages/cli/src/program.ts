@@ -19,6 +19,8 @@ export function createProgram(settings: readonly SettingDescription[] = []): Com
   addServeCommand(program, settings);
   addTraceCommand(program);
   addSearchCommand(program);
+  addServicesCommand(program);
+  addGraphCommand(program);
   addExportCommand(program);
   addImportCommand(program);
   addStatsCommand(program);
@@ -110,6 +112,35 @@ Examples:
     .action(async (options) => (await import('./search.ts')).runSearch(options));
 }
 
+function addServicesCommand(program: Command): void {
+  const command = program
+    .command('services')
+    .description('Show how often services were called, with what outcome; with a name, the operations of that service.')
+    .argument('[service]', 'name of a service');
+  addWindow(command)
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('--json', "print the server's answer as JSON")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ clew services --since 24h
+  $ clew services gateway`,
+    )
+    .action(async (service, options) => (await import('./services.ts')).runServices(service, options));
+}
+
+function addGraphCommand(program: Command): void {
+  const command = program.command('graph').description('Show which service calls which, and the databases they use.');
+  addWindow(command)
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('--json', "print the server's answer as JSON")
+    .addHelpText('after', '\nExample:\n  $ clew graph --since 15m')
+    .action(async (options) => (await import('./services.ts')).runGraph(options));
+}
+
 function addExportCommand(program: Command): void {
   const command = program
     .command('export')
@@ -131,12 +162,17 @@ Examples:
 
 /** Conditions on one span, all to be met, and the window of time. */
 function addSearchConditions(command: Command): Command {
-  return command
+  command
     .option('--service <name>', 'service of the span')
     .option('--operation <name>', 'name of the span')
     .option('--attribute <key=value>', 'attribute of the span or its resource; repeatable', collectAttribute)
     .option('--min-duration <duration>', 'shortest duration of the span, such as 200ms or 1.5s')
-    .option('--max-duration <duration>', 'longest duration of the span')
+    .option('--max-duration <duration>', 'longest duration of the span');
+  return addWindow(command);
+}
+
+function addWindow(command: Command): Command {
+  return command
     .addOption(
       new Option('--since <time>', 'how far back, such as 15m, 1h or 7d (default: the last hour)')
         .argParser(parseSince)

@@ -1,4 +1,5 @@
 import type { CardinalityStats, StatsResponse, TailSamplingStats } from '@clew/model';
+import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { escapeControls } from './text-width.ts';
 
@@ -16,7 +17,7 @@ export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: n
     formatBytes(bytes),
     formatReasons(refused),
   ]);
-  const lines = renderTable([['RECEIVER', 'REQUESTS', 'SPANS', 'BYTES', 'REFUSED'], ...rows]);
+  const lines = renderTable([['RECEIVER', 'REQUESTS', 'SPANS', 'BYTES', 'REFUSED'], ...rows], ['RECEIVER', 'REFUSED']);
   lines[0] = colors.dim(lines[0]!);
   const oldest = spool.oldestAgeS === null ? '' : `, the oldest for ${formatSeconds(spool.oldestAgeS)}`;
   lines.push(
@@ -44,19 +45,6 @@ export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: n
     lines.push(`Oldest     ${formatTime(oldestNs, nowMs)}`, `Newest     ${formatTime(newestNs, nowMs)}`);
   }
   return lines;
-}
-
-/** The first and the last column are text, those between them numbers. */
-function renderTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 || column === row.length - 1 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function formatReasons(reasons: Readonly<Record<string, number>>): string {

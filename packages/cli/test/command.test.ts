@@ -7,8 +7,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { RetentionResponse } from '@clew/model';
+import type { OperationMetricsResponse, RetentionResponse } from '@clew/model';
 import { connect } from '#src/api-client.js';
 import { findAllTraces } from '#src/export.js';
 
@@ -345,6 +346,29 @@ describe('clew against a server', () => {
     const odd = await run(['search', '--min-duration', 'long'], { CLEW_URL: server.uiUrl });
     assert.equal(odd.code, 1);
     assert.match(odd.stderr, /^clew: .*long.*\(CLEW_PARAMETER_INVALID\)\n$/);
+  });
+
+  it('shows services, the operations of one, and who calls whom', async () => {
+    const window = ['--since', '1h', '--server', server.uiUrl];
+    let services = await run(['services', ...window]);
+    // They are counted some seconds after their spans have come.
+    for (let i = 0; i < 100 && !services.stdout.includes('orders'); i++) {
+      await sleep(200);
+      services = await run(['services', ...window]);
+    }
+    assert.match(services.stdout, /^SERVICE +OPERATIONS +CALLS +ERRORS +MEAN\n/);
+    assert.match(services.stdout, /\norders +\d+ +\d+ +/);
+    const json = JSON.parse(
+      (await run(['services', 'orders', '--json', ...window])).stdout,
+    ) as OperationMetricsResponse;
+    assert.deepEqual([...new Set(json.operations.map(({ service }) => service))], ['orders']);
+    const operations = await run(['services', 'orders', ...window]);
+    assert.match(operations.stdout, /^OPERATION +KIND +CALLS +ERRORS +MEAN +P50 +P95 +P99\n/);
+    assert.match(
+      (await run(['graph', ...window])).stdout,
+      /^CLIENT +SERVER +BY +CALLS +ERRORS +MEAN\n|^No calls between/,
+    );
+    assert.match((await run(['services', 'nobody', ...window])).stdout, /^No calls between .*--since 24h/);
   });
 
   it('shows what was received and stored, as text and as JSON', async () => {

@@ -31,7 +31,7 @@ describe('clew serve', () => {
     for (const option of checked) {
       assert.throws(
         () => parseConfig({}, { [option.attributeName()]: '\n!' }),
-        (error: Error) => error.message.startsWith(`${option.long} is `),
+        (error: Error) => new RegExp(`^${option.long}( \\(item 1\\))? is `).test(error.message),
         option.flags,
       );
     }

@@ -340,13 +340,34 @@ export const statsPath: string = `${base}/stats`;
 
 /** Conditions that are undefined or empty are left out. */
 export function searchPath(request: SearchRequest): string {
-  const conditions: string[] = [];
-  for (const [name, value] of Object.entries(request)) {
+  return withParameters(`${base}/search`, request);
+}
+
+function withParameters(path: string, parameters: object): string {
+  const pairs: string[] = [];
+  for (const [name, value] of Object.entries(parameters)) {
     for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined && one !== '') conditions.push(`${name}=${encodeURIComponent(String(one))}`);
+      if (one !== undefined && one !== '') pairs.push(`${name}=${encodeURIComponent(String(one))}`);
     }
   }
-  return conditions.length === 0 ? `${base}/search` : `${base}/search?${conditions.join('&')}`;
+  return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`;
+}
+
+type Window = { readonly start?: number | undefined; readonly end?: number | undefined };
+
+/** What is undefined is left out. */
+export function operationMetricsPath(
+  request: Window & {
+    readonly service?: string | undefined;
+    readonly operation?: string | undefined;
+    readonly step?: number | undefined;
+  },
+): string {
+  return withParameters(`${base}/operation-metrics`, request);
+}
+
+export function serviceGraphPath(window: Window): string {
+  return withParameters(`${base}/service-graph`, window);
 }
 
 export const retentionPath: string = `${base}/retention`;

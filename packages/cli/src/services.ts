@@ -1,0 +1,38 @@
+import { operationMetricsPath, serviceGraphPath } from '@clew/model';
+import { connect } from './api-client.ts';
+import { renderGraph, renderOperations, renderServices } from './services-table.ts';
+import { describeTerminal } from './terminal.ts';
+
+/** The options of `clew services` and `clew graph`, as parsed. */
+export interface ServicesOptions {
+  readonly server: string;
+  readonly token?: string;
+  /** Milliseconds back from now. */
+  readonly since?: number;
+  /** Unix milliseconds. */
+  readonly start?: number;
+  readonly end?: number;
+  readonly json?: boolean;
+}
+
+/** Prints calls, errors and durations: of all services, or of the operations of one. */
+export async function runServices(service: string | undefined, options: ServicesOptions): Promise<void> {
+  const request = { ...readWindow(options), service };
+  const metrics = await connect(options.server, options.token).operationMetrics(operationMetricsPath(request));
+  const { colors } = describeTerminal(process.stdout, process.env);
+  print(metrics, options, service === undefined ? renderServices(metrics, colors) : renderOperations(metrics, colors));
+}
+
+/** Prints who calls whom. */
+export async function runGraph(options: ServicesOptions): Promise<void> {
+  const graph = await connect(options.server, options.token).serviceGraph(serviceGraphPath(readWindow(options)));
+  print(graph, options, renderGraph(graph, describeTerminal(process.stdout, process.env).colors));
+}
+
+function readWindow({ since, start, end }: ServicesOptions): { start: number | undefined; end: number | undefined } {
+  return { start: since === undefined ? start : Date.now() - since, end };
+}
+
+function print(answer: unknown, { json }: ServicesOptions, lines: readonly string[]): void {
+  process.stdout.write(json ? `${JSON.stringify(answer, null, 2)}\n` : `${lines.join('\n')}\n`);
+}
