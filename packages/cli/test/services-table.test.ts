@@ -31,10 +31,10 @@ describe('the tables of services', () => {
       operation({ service: 'cron', kind: 'internal' }),
     ];
     assert.deepEqual(renderServices({ operations, ...window }, colors), [
-      'SERVICE  OPERATIONS  CALLS         ERRORS     MEAN',
-      'mail              1  1,500  1,500 (100 %)     2 ms',
-      'shop              2     40      3 (7.5 %)     5 ms',
-      'cron              0      0              0        -',
+      'SERVICE  OPERATIONS  CALLS         ERRORS  MEAN',
+      'mail              1  1,500  1,500 (100 %)  2 ms',
+      'shop              2     40      3 (7.5 %)  5 ms',
+      'cron              0      0              0     -',
       '',
       `${foot}.`,
     ]);
@@ -43,10 +43,8 @@ describe('the tables of services', () => {
   it('show the durations of operations, and no control characters of a server', () => {
     const operations = [operation({ name: 'GET \x1b[31m' })];
     const lines = renderOperations({ operations, ...window, hasMore: true }, colors);
-    assert.equal(
-      lines[0],
-      'OPERATION   KIND    CALLS  ERRORS  MEAN   P50   P95   P99'.replace('OPERATION  ', 'OPERATION  '),
-    );
+    assert.match(lines[0]!, /^OPERATION +KIND {4}CALLS {2}ERRORS {2}MEAN {3}P50 {3}P95 {3}P99$/);
+    assert.match(lines[1]!, / server {5}10 {7}0 {2}2 ms {2}1 ms {2}5 ms {2}9 ms$/);
     assert.ok(!lines.join('').includes('\x1b'));
     assert.equal(lines.at(-1), `${foot}, the most frequent of more.`);
   });
