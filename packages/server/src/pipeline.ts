@@ -15,7 +15,7 @@ import { GroupCommit } from './spool/group-commit.ts';
 import { runLoader } from './spool/loader.ts';
 import { Spool, SpoolUnavailableError } from './spool/spool.ts';
 import { connectStore, type StoreAddress, type StoreClient } from './store/client.ts';
-import { insertBlock } from './store/insert.ts';
+import { insertBlocks } from './store/insert.ts';
 import { insertMissingSpans } from './store/insert-missing.ts';
 import { Schema } from './store/schema.ts';
 import { StoreError } from './store/store-error.ts';
@@ -166,9 +166,9 @@ function startLoading({ client, schema, spool, data, metrics, log, undo }: Loadi
   const loader = runLoader(
     {
       spool,
-      insert: async (table, block, token) => {
+      insert: async (table, blocks, token) => {
         await schema.ensure();
-        await metrics.observeInsert(table, () => insertBlock(client, table, block, token), isRetryable);
+        await metrics.observeInsert(table, () => insertBlocks(client, table, blocks, token), isRetryable);
       },
       insertMissing: (spans) => insertMissingSpans(client, spans),
       betweenSegments: () => data.tidyResources(),

@@ -156,13 +156,13 @@ describe('on a cluster', () => {
     const inserts = cluster.statements.length;
     const result = await client.exec({ query: 'SELECT * FROM spans FORMAT Native' });
     const block = Buffer.concat(await result.stream.toArray());
-    assert.equal(await insertMissingSpans(client, block), 0);
+    assert.equal(await insertMissingSpans(client, [block]), 0);
     assert.deepEqual(await fetchLines(client, 'SELECT count() FROM spans'), ['3']);
     await client.command({ query: 'TRUNCATE TABLE spans' });
-    assert.equal(await insertMissingSpans(client, block), 3);
+    assert.equal(await insertMissingSpans(client, [block]), 3);
     const settings = { insert_deduplicate: 1, insert_deduplication_token: 'again' } as const;
     await client.command({ query: 'TRUNCATE TABLE spans' });
-    for (let time = 0; time < 2; time++) await insertNative(client, 'spans', block, settings);
+    for (let time = 0; time < 2; time++) await insertNative(client, 'spans', [block], settings);
     assert.deepEqual(await fetchLines(client, 'SELECT count() FROM spans'), ['3']);
     assert.ok(cluster.statements.slice(inserts).includes('TRUNCATE TABLE spans_local ON CLUSTER `test`'));
   });

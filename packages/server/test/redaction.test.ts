@@ -4,7 +4,7 @@ import { detailsOf, keyValueToJson, tableFromNative } from '@clew/model';
 import { type KeyValue, otlpJsonToProtobuf } from '@clew/wire';
 import { openTrace } from '#src/query/trace.js';
 import type { DataControl } from '#src/retain/data-control.js';
-import { insertBlock } from '#src/store/insert.js';
+import { insertBlocks } from '#src/store/insert.js';
 import { migrate } from '#src/store/migrations.js';
 import { TraceTranscoder } from '#src/transcode/trace-transcoder.js';
 import { openDataControl } from './data-fixture.js';
@@ -56,8 +56,8 @@ async function store(attributes: readonly Attribute[], timeMs = startMs): Promis
   const json = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [span] }] }] });
   transcoder.transcode(otlpJsonToProtobuf(new TextEncoder().encode(json)));
   const blocks = transcoder.takeBlocks()!;
-  await insertBlock(fixture.client, 'resources', blocks.resources, `${traceId}-resources`);
-  await insertBlock(fixture.client, 'spans', blocks.spans, `${traceId}-spans`);
+  await insertBlocks(fixture.client, 'resources', [blocks.resources], `${traceId}-resources`);
+  await insertBlocks(fixture.client, 'spans', [blocks.spans], `${traceId}-spans`);
   return traceId;
 }
 

@@ -166,7 +166,7 @@ describe('rate, errors and durations', () => {
     const block = Buffer.concat(await result.stream.toArray());
     await command('TRUNCATE TABLE span_minutes');
     assert.deepEqual(await pending(), []);
-    assert.equal(await insertMissingSpans(fixture.client, block), 0);
+    assert.equal(await insertMissingSpans(fixture.client, [block]), 0);
     assert.deepEqual(await pending(), [nowMs / 1000]);
   });
 

@@ -59,12 +59,12 @@ async function drain(
   const running = runLoader(
     {
       spool,
-      insert: async (table, block, token) => {
+      insert: async (table, blocks, token) => {
         await insert?.(table, token);
-        inserted.push({ table, text: Buffer.from(block).toString(), token });
+        inserted.push({ table, text: Buffer.concat(blocks).toString(), token });
       },
       insertMissing: (spans) => {
-        repeated.push(Buffer.from(spans).toString());
+        repeated.push(Buffer.concat(spans).toString());
         return Promise.resolve(0);
       },
       betweenSegments,

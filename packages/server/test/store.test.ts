@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { spanColumns } from '#src/query/trace.js';
-import { insertBlock } from '#src/store/insert.js';
+import { insertBlocks } from '#src/store/insert.js';
 import { insertMissingSpans } from '#src/store/insert-missing.js';
 import { migrate, readMigrations } from '#src/store/migrations.js';
 import { type EngineFixture, fetchLines, startEngineFixture } from './store-fixture.js';
@@ -65,7 +65,7 @@ describe('migrations', () => {
   });
 });
 
-describe('insertBlock', () => {
+describe('insertBlocks', () => {
   const hashes = (): Promise<string[]> =>
     fetchLines(fixture.client, 'SELECT resource_hash, count() FROM resources GROUP BY 1 ORDER BY 1');
 
@@ -76,9 +76,9 @@ describe('insertBlock', () => {
 
   test('stores a block once, however often it comes with the same token', async () => {
     const block = await makeBlock("SELECT toUInt64(7) AS resource_hash, 'shop' AS service, 'bytes' AS attributes");
-    for (let i = 0; i < 3; i += 1) await insertBlock(fixture.client, 'resources', block, 'one');
+    for (let i = 0; i < 3; i += 1) await insertBlocks(fixture.client, 'resources', [block], 'one');
     assert.deepEqual(await hashes(), ['7\t1']);
-    await insertBlock(fixture.client, 'resources', block, 'two');
+    await insertBlocks(fixture.client, 'resources', [block], 'two');
     assert.deepEqual(await hashes(), ['7\t2']);
   });
 
@@ -87,7 +87,7 @@ describe('insertBlock', () => {
     const block = await makeBlock(`SELECT toFixedString(concat('hole', toString(number)), 16) AS trace_id,
       toFixedString(toString(number), 8) AS span_id, toDateTime64(1.6e9 + number * 86400, 9, 'UTC') AS start, 'shop' AS service,
       map('key', 'value') AS attr_string FROM numbers(6)`);
-    await insertBlock(client, 'spans', block, 'hole');
+    await insertBlocks(client, 'spans', [block], 'hole');
     await client.command({
       query:
         "ALTER TABLE spans DELETE WHERE startsWith(trace_id, 'hole') AND toUInt32(trim(BOTH '\\0' FROM toString(span_id))) < 4",
@@ -99,11 +99,11 @@ describe('insertBlock', () => {
         "SELECT count(), uniqExact(span_id), any(attr_string['key']) FROM spans WHERE startsWith(trace_id, 'hole')",
       );
     assert.deepEqual(await count(), ['2\t2\tvalue']);
-    await insertBlock(client, 'spans', block, 'hole');
+    await insertBlocks(client, 'spans', [block], 'hole');
     assert.deepEqual(await count(), ['2\t2\tvalue'], 'the engine takes the token for the rows');
-    assert.equal(await insertMissingSpans(client, block), 4);
+    assert.equal(await insertMissingSpans(client, [block]), 4);
     assert.deepEqual(await count(), ['6\t6\tvalue']);
-    assert.equal(await insertMissingSpans(client, block), 0);
+    assert.equal(await insertMissingSpans(client, [block]), 0);
     assert.deepEqual(await count(), ['6\t6\tvalue']);
   });
 
@@ -111,7 +111,7 @@ describe('insertBlock', () => {
     const day = (n: number): string =>
       `SELECT toFixedString(unhex('${'0'.repeat(31)}${n}'), 16) AS trace_id, fromUnixTimestamp64Milli(toInt64(${n} * 86400000)) AS start`;
     const blocks = Buffer.concat([await makeBlock(day(1)), await makeBlock(day(2)), await makeBlock(day(3))]);
-    for (let i = 0; i < 3; i += 1) await insertBlock(fixture.client, 'spans', blocks, 'days');
+    for (let i = 0; i < 3; i += 1) await insertBlocks(fixture.client, 'spans', [blocks], 'days');
     assert.deepEqual(
       await fetchLines(
         fixture.client,
@@ -125,7 +125,7 @@ describe('insertBlock', () => {
     const block = await makeBlock(
       "SELECT toFixedString('many days', 16) AS trace_id, toDateTime64(number * 86400, 9, 'UTC') AS start FROM numbers(150)",
     );
-    await insertBlock(fixture.client, 'spans', block, 'many days');
+    await insertBlocks(fixture.client, 'spans', [block], 'many days');
     const query = "SELECT uniq(toDate(start)) FROM spans WHERE trace_id = toFixedString('many days', 16)";
     assert.deepEqual(await fetchLines(fixture.client, query), ['150']);
   });
@@ -133,9 +133,9 @@ describe('insertBlock', () => {
   test('a block that is cut off or of a wrong type is refused for good', async () => {
     const block = await makeBlock("SELECT toUInt64(9) AS resource_hash, 'shop' AS service");
     const refused = { name: 'StoreError', code: 'CLEW_STORE_REFUSED', retryable: false };
-    await assert.rejects(insertBlock(fixture.client, 'resources', block.subarray(0, -1), 'cut'), refused);
+    await assert.rejects(insertBlocks(fixture.client, 'resources', [block.subarray(0, -1)], 'cut'), refused);
     const text = await makeBlock("SELECT 'no number' AS resource_hash");
-    await assert.rejects(insertBlock(fixture.client, 'resources', text, 'type'), refused);
+    await assert.rejects(insertBlocks(fixture.client, 'resources', [text], 'type'), refused);
     assert.equal(
       (await hashes()).some((line) => line.startsWith('9')),
       false,
@@ -149,13 +149,13 @@ describe('insertBlock', () => {
     await assert.rejects(
       async () => {
         // The engine may take a moment to die; a block that still goes in is the same block.
-        for (;;) await insertBlock(client, 'resources', block, 'away');
+        for (;;) await insertBlocks(client, 'resources', [block], 'away');
       },
       { name: 'StoreError', code: 'CLEW_ENGINE_UNAVAILABLE', retryable: true },
     );
     while (engine.isReady) await new Promise((resolve) => setImmediate(resolve));
     await engine.whenReady();
-    await insertBlock(client, 'resources', block, 'away');
+    await insertBlocks(client, 'resources', [block], 'away');
     assert.ok((await hashes()).includes('11\t1'));
   });
 });

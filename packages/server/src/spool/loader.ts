@@ -2,14 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import { type SealedSegment, SegmentUnreadableError, type Spool } from './spool.ts';
 
-/** Puts one Native block, or several one behind the other, into a table; harmless when repeated with the same token. */
-export type InsertBlock = (table: 'spans' | 'resources', block: Uint8Array, token: string) => Promise<void>;
+/** Puts Native blocks into a table; harmless when repeated with the same token. */
+export type InsertBlocks = (
+  table: 'spans' | 'resources',
+  blocks: readonly Uint8Array[],
+  token: string,
+) => Promise<void>;
 
 export interface LoaderOptions {
   readonly spool: Spool;
-  readonly insert: InsertBlock;
-  /** Inserts the spans of a block that are not in the table; gives their number. */
-  readonly insertMissing: (spans: Uint8Array) => Promise<number>;
+  readonly insert: InsertBlocks;
+  /** Inserts the spans of blocks that are not in the table; gives their number. */
+  readonly insertMissing: (spans: readonly Uint8Array[]) => Promise<number>;
   /** Whether an insert that failed with this error should be tried again. */
   readonly isRetryable: (error: unknown) => boolean;
   /** Runs when a segment is wholly in the engine and nothing of the next one is; must not reject. */
@@ -70,9 +74,9 @@ async function load(
   const { commits, tornBytes, damagedBytes } = await spool.read(segment);
   if (commits.length > 0) {
     // Resources first: a span that can be found can then always be shown whole.
-    const resources = Buffer.concat(commits.map((commit) => commit.resources));
+    const resources = commits.map((commit) => commit.resources);
     await insert('resources', resources, `${segment.name}-resources`);
-    const spans = Buffer.concat(commits.map((commit) => commit.spans));
+    const spans = commits.map((commit) => commit.spans);
     await insert('spans', spans, `${segment.name}-spans`);
     const missing = isRepeated ? await insertMissing(spans) : 0;
     if (missing > 0)

@@ -30,16 +30,16 @@ export const maxDaysPerInsert = 100;
 const maxInsertS = 110;
 
 /**
- * Inserts those spans of a Native block that are not in the store, and gives their number. For a block whose insert may
+ * Inserts those spans of Native blocks that are not in the store, and gives their number. For blocks whose insert may
  * have been cut off by a crash: the engine writes its log of tokens a moment before it commits the rows, so a token that
- * it knows proves nothing then. And for one whose spans lie on more days than one insert can take.
+ * it knows proves nothing then. And for those whose spans lie on more days than one insert can take.
  *
  * @throws StoreError
  */
-export async function insertMissingSpans(client: StoreClient, block: Uint8Array): Promise<number> {
+export async function insertMissingSpans(client: StoreClient, blocks: readonly Uint8Array[]): Promise<number> {
   try {
     await client.command({ query: `CREATE OR REPLACE TABLE ${replayTable} AS spans ENGINE = Memory` });
-    await insertNative(client, replayTable, block);
+    await insertNative(client, replayTable, blocks);
     let inserted = 0;
     const result = await client.query({ query: countByDay, format: 'JSONEachRow' });
     const days = await result.json<{ day: number; spans: number }>();

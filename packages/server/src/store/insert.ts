@@ -14,23 +14,29 @@ const tooManyParts = '252';
 const maxInsertS = 110;
 
 /**
- * Inserts one Native block, durable when this resolves. Harmless when repeated with the same token, also after a part of
+ * Inserts Native blocks as one, durable when this resolves. Harmless when repeated with the same token, also after a part of
  * it got in: the store remembers the last 10,000 tokens of a table.
- * @throws StoreError; with `retryable` false the block itself is at fault.
+ * @throws StoreError; with `retryable` false the blocks themselves are at fault.
  */
-export async function insertBlock(
+export async function insertBlocks(
   client: StoreClient,
   table: StoreTable,
-  block: Uint8Array,
+  blocks: readonly Uint8Array[],
   token: string,
 ): Promise<void> {
-  const attributes = { 'db.system.name': 'clickhouse', 'db.collection.name': table, 'clew.insert.bytes': block.length };
-  await traced(`insert ${table}`, attributes, () => sendBlock(client, table, block, token));
+  const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
+  const attributes = { 'db.system.name': 'clickhouse', 'db.collection.name': table, 'clew.insert.bytes': bytes };
+  await traced(`insert ${table}`, attributes, () => sendBlocks(client, table, blocks, token));
 }
 
-async function sendBlock(client: StoreClient, table: StoreTable, block: Uint8Array, token: string): Promise<void> {
+async function sendBlocks(
+  client: StoreClient,
+  table: StoreTable,
+  blocks: readonly Uint8Array[],
+  token: string,
+): Promise<void> {
   try {
-    await insertNative(client, table, block, {
+    await insertNative(client, table, blocks, {
       insert_deduplicate: 1,
       insert_deduplication_token: token,
       // A block that comes again goes on to the views: a crash may have come between them and the table.
@@ -45,6 +51,6 @@ async function sendBlock(client: StoreClient, table: StoreTable, block: Uint8Arr
     const isScattered = error instanceof ClickHouseError && error.code === tooManyParts;
     if (!isScattered || table !== 'spans') throw toStoreError(error);
     // Some days at a time; what got in before is left out.
-    await insertMissingSpans(client, block);
+    await insertMissingSpans(client, blocks);
   }
 }
