@@ -143,7 +143,7 @@ export class TailSampling {
     let decidedUntilMs = untilMs;
     for (const { minute } of minutes) {
       this.#stopping.signal.throwIfAborted();
-      await runCommand(client, buildDecideStatement(keep, minute));
+      await runCommand(client, { ...buildDecideStatement(keep, minute), settings: { max_threads: 1 } });
       if ((await this.#countDecided()) < maxTracesPerStep) continue;
       decidedUntilMs = minute * 1000 + minuteMs;
       break;
