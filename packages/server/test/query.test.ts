@@ -335,6 +335,32 @@ describe('a trace by its id', () => {
     // Columns, then rows.
     assert.deepEqual([...(await fetchTrace(traceIdOf(77))).subarray(0, 2)], [34, 3]);
   });
+
+  test('is summed up the same in any window that it is found in: over midnight, and before its root has come', async () => {
+    const { client } = fixture;
+    const midnight = Date.parse('2026-11-25T00:00:00Z');
+    const child = { trace: 78, service: 'night', name: 'child', durationNs: 60e9, parent: 1 };
+    await insertSpans(client, [
+      { ...child, span: 2, startMs: midnight - 60_000, isError: true },
+      { ...child, span: 3, startMs: midnight + 600_000 },
+    ]);
+    const summaryIn = async (start: number, end: number) => {
+      const window = { service: 'night', start: String(start), end: String(end) };
+      const { traces } = await searchTraces(client, parseSearch(window, nowMs));
+      return traces.map(({ rootName, startNs, durationNs, spanCount, errorCount, services }) => [
+        ...[rootName, startNs, durationNs, spanCount, errorCount],
+        services.map(({ service, spanCount: spans }) => `${service} ${spans}`).join(),
+      ]);
+    };
+    const before = [['child', `${midnight - 60_000}000000`, 720e9, 2, 1, 'night 2']];
+    assert.deepEqual(await summaryIn(midnight - 3_600_000, midnight - 1), before);
+    await insertSpans(client, [
+      { trace: 78, span: 1, service: 'cron', name: 'nightly', durationNs: 1200e9, startMs: midnight - 120_000 },
+    ]);
+    const whole = [['nightly', `${midnight - 120_000}000000`, 1200e9, 3, 1, 'night 2,cron 1']];
+    assert.deepEqual(await summaryIn(midnight - 3_600_000, midnight - 1), whole);
+    assert.deepEqual(await summaryIn(midnight, midnight + 3_600_000), whole);
+  });
 });
 
 /** What the engine is going to read, with its indexes. */
