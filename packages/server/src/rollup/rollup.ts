@@ -23,6 +23,9 @@ const intervalMs = 10_000;
 /** Under load, runs take a fifth of the time at most: answers get older, and ingest goes on. */
 const restPerRun = 4;
 
+/** After it, what is left waits for the next run, which begins with the newest: a month that is new takes hours. */
+const maxRunMs = 10_000;
+
 /** How many are computed by one statement. */
 const minutesPerStep = 10;
 
@@ -72,7 +75,7 @@ export class Rollup {
     void runAgain();
   }
 
-  /** Minutes that the last run left, but for those that came since: more than a few say that it cannot keep up. */
+  /** Minutes that are left, but for those that came since: more than a few say that it cannot keep up. */
   get pendingMinutes(): number {
     return this.#pendingMinutes;
   }
@@ -84,13 +87,14 @@ export class Rollup {
     await Promise.race([this.#running, sleep(stopWaitMs, undefined, { ref: false })]);
   }
 
-  /** Computes all minutes that are pending. Never rejects: what fails is logged, and the next run tries again. */
+  /** Computes minutes that are pending, the newest first. Never rejects: what fails is logged, and the next run tries again. */
   run(): Promise<void> {
     this.#running = this.#running.then(() => this.#runOnce());
     return this.#running;
   }
 
   async #runOnce(): Promise<void> {
+    const startedMs = performance.now();
     let failures = 0;
     const fail = (error: unknown): void => {
       failures++;
@@ -102,6 +106,7 @@ export class Rollup {
     for (let first = 0; first < minutes.length; first += minutesPerStep) {
       // Minutes that cannot be computed must not be in the way of others, unless it is the engine that cannot.
       if (this.#stopping.signal.aborted || failures === maxFailures) return;
+      if (performance.now() - startedMs > maxRunMs) return;
       const step = minutes.slice(first, first + minutesPerStep);
       const compute = traced('rollup', { 'clew.minutes': step.length }, () => this.#compute(step));
       await compute.then(() => {
