@@ -152,12 +152,12 @@ FROM (
     FROM spans
     WHERE toStartOfMinute(start) >= toDateTime({first:UInt32}, 'UTC') AND toStartOfMinute(start) <= toDateTime({last:UInt32}, 'UTC')
   ) AS caller
-  INNER JOIN (
+  ANY RIGHT JOIN (
     SELECT cityHash64(trace_id, parent_span_id) AS hash, service, kind, toStartOfMinute(start) AS minute, duration_ns, status_code
     FROM spans
     WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC')) AND kind IN (0, 2, 5) AND parent_span_id != toFixedString('', 8)
   ) AS call ON call.hash = caller.hash
-  WHERE caller.service != call.service OR (caller.kind IN (3, 4) AND call.kind IN (2, 5))
+  WHERE caller.hash = call.hash AND (caller.service != call.service OR (caller.kind IN (3, 4) AND call.kind IN (2, 5)))
   UNION ALL
   SELECT service, multiIf(attr_string['peer.service'] != '', attr_string['peer.service'],
       if(attr_string['db.namespace'] != '', attr_string['db.namespace'], attr_string['db.name']) != '', concat(if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system']), '/', if(attr_string['db.namespace'] != '', attr_string['db.namespace'], attr_string['db.name'])), if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system'])),

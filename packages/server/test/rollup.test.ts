@@ -234,6 +234,24 @@ describe('the service graph', () => {
     assert.deepEqual(await edges(), ['shop -> old  1 0', 'shop -> shop  1 0']);
   });
 
+  test('has each call once, even when its caller came many times, and all calls of one caller', async () => {
+    await insert({ span: 1, kind: 3 }, { span: 1, kind: 3 }, { span: 1, kind: 3 });
+    await insert({ span: 2, parent: 1, service: 'stock' }, { span: 3, parent: 1, service: 'stock' });
+    await insert({ span: 2, parent: 1, service: 'mail' });
+    assert.deepEqual(await edges(), ['shop -> stock  2 0', 'shop -> mail  1 0']);
+  });
+
+  test('does not multiply spans that all have the same ids', async () => {
+    await fixture.client.command({
+      query: `INSERT INTO spans (trace_id, span_id, parent_span_id, service, kind, start)
+        SELECT unhex('${'01'.repeat(16)}'), unhex('${'02'.repeat(8)}'), unhex('${'02'.repeat(8)}'), 'shop', 2, '2026-11-25 12:00:00'
+        FROM numbers(30000)`,
+    });
+    await rollup.run();
+    assert.deepEqual(await pending(), []);
+    assert.equal((await read()).operations[0]?.calls, 30_000);
+  });
+
   test('has databases by their system and name, or by what the client calls them', async () => {
     const client = { kind: 3 };
     await insert(
