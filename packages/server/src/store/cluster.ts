@@ -10,7 +10,7 @@
  */
 
 /** By what rows are spread. Rows that replace one another must meet on one shard, and those of a trace do. */
-const shardingKeys: Readonly<Record<string, string>> = {
+export const shardingKeys: Readonly<Record<string, string>> = {
   spans: 'cityHash64(trace_id)',
   trace_minutes: 'cityHash64(trace_id)',
   trace_decisions: 'cityHash64(trace_id)',
