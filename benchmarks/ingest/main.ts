@@ -123,6 +123,7 @@ async function measureServer(): Promise<void> {
 
   const half = await runSender(addresses.otlpUrl, seconds, 8, rate / 2, 12);
   await drained(dataDir);
+  await stop(server);
   figures.push(
     { what: 'acknowledged', value: spans / sentSeconds, unit: 'spans/s' },
     { what: 'durable and queryable', value: rate, unit: 'spans/s', budget: '>= 150,000' },
@@ -141,7 +142,6 @@ async function measureServer(): Promise<void> {
       budget: '<= 50',
     },
   );
-  await stop(server);
 }
 
 async function runSender(

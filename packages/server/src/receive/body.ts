@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { releaseMemory } from '../release-memory.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { compressions, decompress } from './decompress.ts';
 import { GrowingBody, tooLarge } from './growing-body.ts';
@@ -26,6 +27,7 @@ export async function readBody(
     // The stream is not destroyed when this stops early: the answer goes over the same socket.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       body.append(chunk);
+      releaseMemory(chunk);
     }
     const bytes = body.take();
     return encoding === 'identity' ? bytes : await budget.inTurn(() => decompress(bytes, encoding, maxBytes));

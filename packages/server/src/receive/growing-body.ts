@@ -1,3 +1,4 @@
+import { releaseMemory } from '../release-memory.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { OtlpError } from './otlp-error.ts';
 
@@ -36,6 +37,7 @@ export class GrowingBody {
     this.#budget.hold(size - this.#bytes.length);
     const grown = new Uint8Array(size);
     grown.set(this.#bytes);
+    releaseMemory(this.#bytes);
     this.#bytes = grown;
   }
 

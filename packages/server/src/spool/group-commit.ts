@@ -1,4 +1,5 @@
 import type { ExportRequest } from '../receive/otlp-http.ts';
+import { releaseMemory } from '../release-memory.ts';
 import type { TraceBlocks, TranscodeResult } from '../transcode/trace-transcoder.ts';
 import type { TranscodeOutcome } from '../transcode/transcoder-thread.ts';
 import { SpoolUnavailableError } from './spool.ts';
@@ -83,11 +84,17 @@ export class GroupCommit {
     return this.#pending.splice(0, count);
   }
 
+  async #append(blocks: TraceBlocks): Promise<void> {
+    await this.#options.append(blocks);
+    releaseMemory(blocks.spans);
+    releaseMemory(blocks.resources);
+  }
+
   /** Settles every request of the group; never rejects. */
   async #commit(group: readonly Pending[], transcoding: Promise<TranscodeOutcome>): Promise<void> {
     try {
       const outcome = await transcoding;
-      if (outcome.blocks !== null) await this.#options.append(outcome.blocks);
+      if (outcome.blocks !== null) await this.#append(outcome.blocks);
       for (const [index, { resolve, reject }] of group.entries()) {
         const result = outcome.results[index]!;
         if (result instanceof Error) reject(result);

@@ -89,6 +89,8 @@ export class Spool {
   /** Appends and seals run one after another. */
   #tail: Promise<unknown> = Promise.resolve();
   #wake: (() => void) | null = null;
+  /** Used again for each segment: memory of their size, new each time, has V8 collect its whole heap each time. */
+  #readBuffer = new Uint8Array(0);
   /** Called when a segment is gone, and when the spool is closed. */
   #gone: (() => void)[] = [];
   #closed = false;
@@ -199,16 +201,28 @@ export class Spool {
     return this.#closed ? null : (this.#sealed[0] ?? null);
   }
 
-  /** @throws SegmentUnreadableError; what passes by itself, such as too many open files, as it is. */
+  /**
+   * What it gives holds until the next call.
+   * @throws SegmentUnreadableError; what passes by itself, such as too many open files, as it is.
+   */
   async read(segment: SealedSegment): Promise<Segment> {
-    let bytes: Buffer<ArrayBuffer>;
     try {
-      bytes = await readFile(segment.path);
+      return decodeSegment(await this.#readFile(segment.path));
     } catch (error) {
       if (passing.has((error as NodeJS.ErrnoException).code)) throw error;
       throw new SegmentUnreadableError(`${segment.path}: ${messageOf(error)}`, { cause: error });
     }
-    return decodeSegment(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+  }
+
+  async #readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+    const handle = await open(path, 'r');
+    try {
+      const { size } = await handle.stat();
+      if (size > this.#readBuffer.length) this.#readBuffer = new Uint8Array(size);
+      return this.#readBuffer.subarray(0, await readInto(handle, this.#readBuffer, size));
+    } finally {
+      await handle.close();
+    }
   }
 
   /** Removes the segment that {@link nextSealed} gave: its spans are in the engine. */
@@ -389,6 +403,17 @@ async function writeWhole(handle: FileHandle, buffers: readonly Uint8Array[], po
     const { bytesWritten } = await handle.write(whole, written, length - written, position + written);
     written += bytesWritten;
   }
+}
+
+/** The bytes that were read: fewer when the file has become shorter. */
+async function readInto(handle: FileHandle, buffer: Uint8Array, size: number): Promise<number> {
+  let length = 0;
+  while (length < size) {
+    const { bytesRead } = await handle.read(buffer, length, size - length, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return length;
 }
 
 /** Makes a new file's name as durable as its content. */

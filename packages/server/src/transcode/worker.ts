@@ -8,6 +8,7 @@ import {
 } from '@clew/wire';
 import { type DropRule, DropRules } from '../drop-rules.ts';
 import type { ExportRequest } from '../receive/otlp-http.ts';
+import { releaseMemory } from '../release-memory.ts';
 import { toOtlp } from './to-otlp.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
 import type { WorkerAnswer } from './transcoder-thread.ts';
@@ -50,6 +51,7 @@ function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {
 port.on('message', (requests: readonly ExportRequest[]) => {
   const results = requests.map(transcode);
   const blocks = transcoder.takeBlocks();
+  for (const { bytes } of requests) releaseMemory(bytes);
   const answer: WorkerAnswer = { results, blocks };
   port.postMessage(answer, blocks === null ? [] : [blocks.spans.buffer, blocks.resources.buffer]);
 });
