@@ -10,14 +10,24 @@ export interface ProcessCost {
 const ticksPerSecond = 100;
 
 export function readProcessCost(pid: number): ProcessCost {
-  // The second field, the name, may hold spaces: count from its closing parenthesis.
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return {
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+    cpuSeconds: readCpuSeconds(`/proc/${pid}/stat`),
     residentMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
   };
+}
+
+/** CPU of each thread so far, seconds by its id; the main thread has the id of the process. */
+export function readThreadCosts(pid: number): Map<number, number> {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return new Map(threads.map((thread) => [Number(thread), readCpuSeconds(`/proc/${pid}/task/${thread}/stat`)]));
+}
+
+function readCpuSeconds(path: string): number {
+  // The second field, the name, may hold spaces: count from its closing parenthesis.
+  const stat = readFileSync(path, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
 /** The processes that a process started and that still run. */

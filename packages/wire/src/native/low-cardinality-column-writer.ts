@@ -39,10 +39,7 @@ export class LowCardinalityColumnWriter implements ColumnWriter {
 
   /** The number of a value in the dictionary, added when it is new. */
   keyOf(source: Uint8Array, start: number, end: number): number {
-    // FNV-1a: a few instructions a byte, and names are short.
-    let hash = 0x811c9dc5;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
-    hash = (hash ^ (hash >>> 15)) >>> 0;
+    const hash = hashBytes(source, start, end);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (;;) {
@@ -140,4 +137,17 @@ export class LowCardinalityColumnWriter implements ColumnWriter {
     this.#keyCount = 0;
     this.#slots.fill(0);
   }
+}
+
+/** Four bytes at a time, as each multiplication waits for the last; the rest byte by byte, as FNV-1a does. 32 bits, unsigned. */
+function hashBytes(source: Uint8Array, start: number, end: number): number {
+  let hash = end - start;
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const word = source[i]! | (source[i + 1]! << 8) | (source[i + 2]! << 16) | (source[i + 3]! << 24);
+    hash = Math.imul(hash ^ word, 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  for (; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }
