@@ -163,7 +163,7 @@ FROM (
       if(attr_string['db.namespace'] != '', attr_string['db.namespace'], attr_string['db.name']) != '', concat(if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system']), '/', if(attr_string['db.namespace'] != '', attr_string['db.namespace'], attr_string['db.name'])), if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system'])),
     'database', toStartOfMinute(start), duration_ns, status_code
   FROM spans
-  WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC')) AND kind = 3 AND if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system']) != ''
+  WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC')) AND kind = 3 AND (mapContains(attr_string, 'db.system.name') OR mapContains(attr_string, 'db.system')) AND if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system']) != ''
 )
 GROUP BY client, server, connection_type, minute`,
   rollupKeys: `INSERT INTO attribute_keys

@@ -11,6 +11,9 @@ const databaseSystem =
   "if(attr_string['db.system.name'] != '', attr_string['db.system.name'], attr_string['db.system'])";
 const databaseName = "if(attr_string['db.namespace'] != '', attr_string['db.namespace'], attr_string['db.name'])";
 
+/** Reads keys alone, and passes over the values of all that is no database: half the cost of the statement. */
+const mayBeDatabase = "(mapContains(attr_string, 'db.system.name') OR mapContains(attr_string, 'db.system'))";
+
 /**
  * A caller is found by the hash of its ids: joined by the ids themselves, calls cost twice as much. Each call has one, even
  * when a sender gives all of its spans the same id.
@@ -47,7 +50,7 @@ FROM (
       ${databaseName} != '', concat(${databaseSystem}, '/', ${databaseName}), ${databaseSystem}),
     'database', toStartOfMinute(start), duration_ns, status_code
   FROM spans
-  WHERE toStartOfMinute(start) IN ${minutesOfCalls} AND kind = 3 AND ${databaseSystem} != ''
+  WHERE toStartOfMinute(start) IN ${minutesOfCalls} AND kind = 3 AND ${mayBeDatabase} AND ${databaseSystem} != ''
 )
 GROUP BY client, server, connection_type, minute`,
     params: {
