@@ -105,6 +105,19 @@ describe('statements', () => {
     }
   });
 
+  test('a statement has more than one thread, although the engine has little memory', async () => {
+    const table = 'CREATE TABLE many (a UInt64) ENGINE = MergeTree ORDER BY a AS SELECT number FROM numbers(1000000)';
+    await fixture.client.command({ query: table });
+    const pipeline = await fetchLines(
+      fixture.client,
+      'EXPLAIN PIPELINE SELECT sum(a) FROM many SETTINGS max_threads = 2',
+    );
+    assert.ok(
+      pipeline.some((line) => line.includes('MergeTreeSelect') && line.includes('× 2')),
+      pipeline.join('\n'),
+    );
+  });
+
   test('a statement that runs for too long is ended', async () => {
     for (const query of [
       'SELECT number FROM numbers(100000000000) FORMAT Native',

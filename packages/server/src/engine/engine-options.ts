@@ -13,6 +13,8 @@ export interface EngineProcessOptions {
   readonly maxMemoryBytes: number;
   /** Memory that one statement may take. */
   readonly maxStatementMemoryBytes: number;
+  /** A statement gets a thread for each so many bytes that are free, and no more than there are cores. */
+  readonly minFreeBytesPerThread: number;
   /** How long one statement may run. */
   readonly maxExecutionS: number;
 }
@@ -32,5 +34,7 @@ export const engineDefaults: Omit<EngineProcessOptions, 'dataDir' | 'socketPath'
   // With the parent's own memory this stays within the 1.5 GiB that a server under full load may take.
   maxMemoryBytes: 1280 * 1024 * 1024,
   maxStatementMemoryBytes: 1024 * 1024 * 1024,
+  // The engine's own default, 1 GiB, would leave every statement a single thread.
+  minFreeBytesPerThread: 128 * 1024 * 1024,
   maxExecutionS: 30,
 };

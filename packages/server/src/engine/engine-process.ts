@@ -22,6 +22,7 @@ const options = JSON.parse(process.argv[2] ?? '') as EngineProcessOptions;
 const baseSettings: ReadonlyMap<string, string> = new Map([
   ['max_memory_usage', String(options.maxStatementMemoryBytes)],
   ['max_execution_time', String(options.maxExecutionS)],
+  ['max_threads_min_free_memory_per_thread', String(options.minFreeBytesPerThread)],
 ]);
 
 function openSession(): Session {

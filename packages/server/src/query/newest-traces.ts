@@ -21,6 +21,9 @@ const readSideBySide = {
   merge_tree_min_bytes_for_concurrent_read: 2 ** 20,
 };
 
+/** The engine would compare values first; whether a span has the key is read with less, and true for few. */
+const keysBeforeValues = { allow_reorder_prewhere_conditions: 0 };
+
 /**
  * The next part of a search's window, from its end to its start; undefined when all of it was searched. Rows are sorted
  * by time, so a slice that is not asked for is not read: a search that many traces match ends with the newest seconds,
@@ -87,7 +90,7 @@ LIMIT {limit:UInt32}`,
       limit,
       ...(known.length > 0 && { known }),
     },
-    settings: readSideBySide,
+    settings: { ...readSideBySide, ...keysBeforeValues },
   };
 }
 
