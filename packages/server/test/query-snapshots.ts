@@ -30,20 +30,17 @@ LIMIT {limit:UInt32}`,
   countIf(status_code = 2) AS errorCount,
   arraySort(entry -> (-entry.2, entry.1), CAST(sumMap(map(toString(service), toUInt64(1))), 'Array(Tuple(String, UInt64))')) AS services
 FROM spans
-WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))
-  AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16)))
+WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16)))
 GROUP BY trace_id`,
   resources: `SELECT resource_hash, attributes
 FROM resources
 WHERE resource_hash IN (
-  SELECT resource_hash FROM spans WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16))
-  AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
+  SELECT resource_hash FROM spans WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
 )
 LIMIT 1 BY resource_hash`,
   trace: `SELECT trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start, duration_ns, status_code, status_message, service, resource_hash, scope_name, scope_version, scope_attributes, attr_string, attr_int, attr_double, attr_bool, attr_other, dropped_attributes_count, event_time, event_name, event_attributes, event_dropped_attributes_count, dropped_events_count, link_trace_id, link_span_id, link_trace_state, link_flags, link_attributes, link_dropped_attributes_count, dropped_links_count
 FROM spans
-WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16))
-  AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
+WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
 ORDER BY start, span_id`,
   tables: `SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes
 FROM system.parts
