@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const engineProcess = fileURLToPath(new URL('../../../packages/server/dist/engine/engine-process.js', import.meta.url));
+const engineFolder = new URL('../../../packages/server/dist/engine/', import.meta.url);
+const engineProcess = fileURLToPath(new URL('engine-process.js', engineFolder));
+const { engineDefaults } = (await import(
+  new URL('engine-options.js', engineFolder).href
+)) as typeof import('../../packages/server/dist/engine/engine-options.js');
 
 /** What the way to the engine does to what passes. */
 export interface Weather {
@@ -36,17 +40,7 @@ export class RemoteEngine {
 
   static async start(dataDir: string): Promise<RemoteEngine> {
     const socketPath = join(dataDir, 'remote.sock');
-    const mib = 1024 * 1024;
-    const options = {
-      dataDir: join(dataDir, 'remote'),
-      socketPath,
-      sessions: 3,
-      maxQueued: 64,
-      maxInsertBytes: 256 * mib,
-      maxMemoryBytes: 1024 * mib,
-      maxStatementMemoryBytes: 512 * mib,
-      maxExecutionS: 30,
-    };
+    const options = { ...engineDefaults, dataDir: join(dataDir, 'remote'), socketPath };
     const engine = fork(engineProcess, [JSON.stringify(options)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     const [message] = (await once(engine, 'message')) as [{ type: string }];
     if (message.type !== 'ready') throw new Error(JSON.stringify(message));
