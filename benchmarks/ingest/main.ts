@@ -101,6 +101,15 @@ async function measureEngine(): Promise<void> {
 async function measureServer(): Promise<void> {
   const dataDir = join(directory, 'data');
   const server = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), [dataDir]);
+  try {
+    await measureUnderLoad(server, dataDir);
+  } finally {
+    // Its files cannot be removed before, and the error would be another one.
+    await stop(server);
+  }
+}
+
+async function measureUnderLoad(server: ChildProcess, dataDir: string): Promise<void> {
   const [addresses] = (await once(server, 'message')) as [{ otlpUrl: string }];
   const serverPid = server.pid!;
   const [enginePid] = childrenOf(serverPid);
@@ -203,6 +212,7 @@ function watchMemory(pids: readonly number[]): () => number {
 }
 
 async function stop(server: ChildProcess): Promise<void> {
+  if (!server.connected) return;
   server.disconnect();
   await once(server, 'exit');
 }
