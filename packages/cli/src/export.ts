@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type SearchRequest, searchPath, tableFromNative, tracePath, traceToOtlpJson } from '@clew/model';
 import { type ApiClient, connect } from './api-client.ts';
 import type { SearchOptions } from './search.ts';
+import { readStart } from './time-range.ts';
 
 /** The options of `clew export`, as parsed: those of a search. */
 export type ExportOptions = Omit<SearchOptions, 'json'>;
@@ -45,8 +46,8 @@ export async function* findAllTraces(
   options: ExportOptions,
   pageSize: number = maxPageSize,
 ): AsyncGenerator<string> {
-  const { server: _server, token: _token, since, limit = Number.POSITIVE_INFINITY, ...conditions } = options;
-  const request: SearchRequest = since === undefined ? conditions : { ...conditions, start: Date.now() - since };
+  const { server: _server, token: _token, since: _since, limit = Number.POSITIVE_INFINITY, ...conditions } = options;
+  const request: SearchRequest = { ...conditions, start: readStart(options) };
   const seen = new Set<string>();
   for (let end = request.end; ; ) {
     const page = await client.search(searchPath({ ...request, end, limit: pageSize }));

@@ -97,11 +97,8 @@ function addSearchCommand(program: Command): void {
   const command = program
     .command('search')
     .description('List the newest traces with a span that meets all conditions.');
-  addSearchConditions(command)
-    .option('--limit <traces>', 'traces to list at most (default: 20)', parseCount)
-    .addOption(serverOption())
-    .addOption(tokenOption())
-    .option('--json', "print the server's answer as JSON")
+  addSearchConditions(command).option('--limit <traces>', 'traces to list at most (default: 20)', parseCount);
+  addAnswerOptions(command)
     .addHelpText(
       'after',
       `
@@ -117,10 +114,7 @@ function addServicesCommand(program: Command): void {
     .command('services')
     .description('Show how often services were called, with what outcome; with a name, the operations of that service.')
     .argument('[service]', 'name of a service');
-  addWindow(command)
-    .addOption(serverOption())
-    .addOption(tokenOption())
-    .option('--json', "print the server's answer as JSON")
+  addAnswerOptions(addWindow(command))
     .addHelpText(
       'after',
       `
@@ -133,10 +127,7 @@ Examples:
 
 function addGraphCommand(program: Command): void {
   const command = program.command('graph').description('Show which service calls which, and the databases they use.');
-  addWindow(command)
-    .addOption(serverOption())
-    .addOption(tokenOption())
-    .option('--json', "print the server's answer as JSON")
+  addAnswerOptions(addWindow(command))
     .addHelpText('after', '\nExample:\n  $ clew graph --since 15m')
     .action(async (options) => (await import('./services.ts')).runGraph(options));
 }
@@ -171,6 +162,14 @@ function addSearchConditions(command: Command): Command {
   return addWindow(command);
 }
 
+/** Of which server, and in which form. */
+function addAnswerOptions(command: Command): Command {
+  return command
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('--json', "print the server's answer as JSON");
+}
+
 function addWindow(command: Command): Command {
   return command
     .addOption(
@@ -201,12 +200,10 @@ Examples:
 }
 
 function addStatsCommand(program: Command): void {
-  program
+  const command = program
     .command('stats')
-    .description('Show what the server received, refused and rejected, what waits in its spool and what is stored.')
-    .addOption(serverOption())
-    .addOption(tokenOption())
-    .option('--json', "print the server's answer as JSON")
+    .description('Show what the server received, refused and rejected, what waits in its spool and what is stored.');
+  addAnswerOptions(command)
     .addHelpText('after', '\nExample:\n  $ clew stats --server http://clew.example:16686')
     .action(async (options) => (await import('./stats.ts')).runStats(options));
 }
@@ -214,11 +211,8 @@ function addStatsCommand(program: Command): void {
 function addRetentionCommand(program: Command): void {
   const retention = program
     .command('retention')
-    .description('Show how long spans are kept, what is stored and what was removed.')
-    .addOption(serverOption())
-    .addOption(tokenOption())
-    .option('--json', "print the server's answer as JSON")
-    .action(async (options) => (await import('./retention.ts')).showRetention(options));
+    .description('Show how long spans are kept, what is stored and what was removed.');
+  addAnswerOptions(retention).action(async (options) => (await import('./retention.ts')).showRetention(options));
   retention
     .command('set')
     .description('Change the limits; they hold at once, and after a restart of the server.')

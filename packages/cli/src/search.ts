@@ -3,6 +3,7 @@ import { connect } from './api-client.ts';
 import { searchPagePath } from './search-page.ts';
 import { renderSearch } from './search-table.ts';
 import { describeTerminal } from './terminal.ts';
+import { readStart } from './time-range.ts';
 
 /** The options of `clew search`, as parsed. */
 export interface SearchOptions {
@@ -24,8 +25,8 @@ export interface SearchOptions {
 
 /** Prints the traces that match, the newest first, and the address of the same search in the UI. */
 export async function runSearch(options: SearchOptions): Promise<void> {
-  const { server, token, since, json, ...conditions } = options;
-  const request: SearchRequest = since === undefined ? conditions : { ...conditions, start: Date.now() - since };
+  const { server, token, since: _since, json, ...conditions } = options;
+  const request: SearchRequest = { ...conditions, start: readStart(options) };
   const client = connect(server, token);
   const response = await client.search(searchPath(request));
   if (json) {

@@ -4,7 +4,7 @@ import {
   type OperationMetricsResponse,
   type ServiceGraphResponse,
 } from '@clew/model';
-import { renderTable } from './table.ts';
+import { formatCount, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { escapeControls } from './text-width.ts';
 
@@ -96,10 +96,6 @@ function render(
     '',
     `Calls ${window}${hasMore ? ', the most frequent of more' : ''}.`,
   ];
-}
-
-function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
 }
 
 function formatErrors(errors: number, calls: number): string {

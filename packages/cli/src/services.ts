@@ -2,6 +2,7 @@ import { operationMetricsPath, serviceGraphPath } from '@clew/model';
 import { connect } from './api-client.ts';
 import { renderGraph, renderOperations, renderServices } from './services-table.ts';
 import { describeTerminal } from './terminal.ts';
+import { readStart } from './time-range.ts';
 
 /** The options of `clew services` and `clew graph`, as parsed. */
 export interface ServicesOptions {
@@ -17,7 +18,7 @@ export interface ServicesOptions {
 
 /** Prints calls, errors and durations: of all services, or of the operations of one. */
 export async function runServices(service: string | undefined, options: ServicesOptions): Promise<void> {
-  const request = { ...readWindow(options), service };
+  const request = { start: readStart(options), end: options.end, service };
   const metrics = await connect(options.server, options.token).operationMetrics(operationMetricsPath(request));
   const { colors } = describeTerminal(process.stdout, process.env);
   print(metrics, options, service === undefined ? renderServices(metrics, colors) : renderOperations(metrics, colors));
@@ -25,12 +26,9 @@ export async function runServices(service: string | undefined, options: Services
 
 /** Prints who calls whom. */
 export async function runGraph(options: ServicesOptions): Promise<void> {
-  const graph = await connect(options.server, options.token).serviceGraph(serviceGraphPath(readWindow(options)));
+  const window = { start: readStart(options), end: options.end };
+  const graph = await connect(options.server, options.token).serviceGraph(serviceGraphPath(window));
   print(graph, options, renderGraph(graph, describeTerminal(process.stdout, process.env).colors));
-}
-
-function readWindow({ since, start, end }: ServicesOptions): { start: number | undefined; end: number | undefined } {
-  return { start: since === undefined ? start : Date.now() - since, end };
 }
 
 function print(answer: unknown, { json }: ServicesOptions, lines: readonly string[]): void {

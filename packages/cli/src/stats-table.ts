@@ -1,5 +1,5 @@
 import type { CardinalityStats, StatsResponse, TailSamplingStats } from '@clew/model';
-import { renderTable } from './table.ts';
+import { formatCount, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { escapeControls } from './text-width.ts';
 
@@ -64,10 +64,6 @@ function formatLimited({ foldedServices, truncatedKeys, hasAllKeys }: Cardinalit
     ...(truncatedKeys.length === 0 ? [] : [`not all values of ${list(truncatedKeys)} are completed`]),
     ...(hasAllKeys ? [] : ['not all attribute keys are completed']),
   ].join('; ');
-}
-
-function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
 }
 
 function formatBytes(bytes: number): string {

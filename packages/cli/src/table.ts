@@ -18,3 +18,8 @@ export function renderTable(rows: readonly (readonly string[])[], texts: readonl
       .trimEnd(),
   );
 }
+
+/** A whole number with its thousands apart: `1,234`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}

@@ -30,3 +30,8 @@ export function parseTime(text: string): number {
   }
   return timeMs;
 }
+
+/** Where a window begins, Unix milliseconds: so long back from now, or at a time; undefined when neither is given. */
+export function readStart({ since, start }: { readonly since?: number; readonly start?: number }): number | undefined {
+  return since === undefined ? start : Date.now() - since;
+}

@@ -202,10 +202,7 @@ FROM (
     argMin((service, toString(name)), (parent_span_id != toFixedString('', 8), start, span_id)) AS root,
     countIf(service LIKE {service0:String} AND ((mapContains(attr_string, {key0_0:String}) AND toString(attr_string[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_int, {key0_0:String}) AND toString(attr_int[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_double, {key0_0:String}) AND toString(attr_double[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_bool, {key0_0:String}) AND toString(attr_bool[{key0_0:String}]) LIKE {value0_0:String}))) AS matches0
   FROM spans
-  WHERE trace_id IN (SELECT trace_id FROM trace_minutes
-    WHERE trace_id IN (SELECT trace_id FROM spans WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC'))
-    GROUP BY trace_id HAVING max(minute) = toDateTime({minute:UInt32}, 'UTC'))
-    AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (SELECT trace_id FROM trace_minutes
+  WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (SELECT trace_id FROM trace_minutes
     WHERE trace_id IN (SELECT trace_id FROM spans WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC'))
     GROUP BY trace_id HAVING max(minute) = toDateTime({minute:UInt32}, 'UTC')))
   GROUP BY trace_id

@@ -48,3 +48,8 @@ export async function runCommand(client: StoreClient, { sql, params, settings }:
     throw toStoreError(error);
   }
 }
+
+/** As {@link runCommand}, on one core: the others are for those who wait for an answer. */
+export function runInBackground(client: StoreClient, statement: Statement): Promise<void> {
+  return runCommand(client, { ...statement, settings: { ...statement.settings, max_threads: 1 } });
+}

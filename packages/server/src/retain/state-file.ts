@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { ClewError } from '../errors.ts';
+import { syncDirectory } from '../spool/durable-file.ts';
 
 /**
  * A small JSON file in the data directory, replaced as a whole.
@@ -36,12 +37,7 @@ export async function writeState(path: string, state: unknown): Promise<void> {
     await handle.close();
   }
   await rename(temporary, path);
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await syncDirectory(dirname(path));
 }
 
 function parseJson(text: string): unknown {

@@ -2,6 +2,7 @@ import { parseDurationNs } from '../duration.ts';
 import type { KeepRule } from '../keep-rules.ts';
 import { attributeColumns } from '../query/conditions.ts';
 import type { Statement } from '../query/statement.ts';
+import { whereTraceIn } from '../query/trace-rows.ts';
 
 type Parameters = Record<string, string | number>;
 
@@ -28,8 +29,7 @@ FROM (
     max(toUnixTimestamp64Nano(start) + duration_ns) - toUnixTimestamp64Nano(min(start)) AS duration,
     argMin((service, toString(name)), (parent_span_id != toFixedString('', 8), start, span_id)) AS root${matches.map((match) => `,\n    ${match}`).join('')}
   FROM spans
-  WHERE trace_id IN (${ended})
-    AND toStartOfMinute(start) IN (SELECT minute FROM trace_minutes WHERE trace_id IN (${ended}))
+  WHERE ${whereTraceIn(ended)}
   GROUP BY trace_id
 )`,
     params,

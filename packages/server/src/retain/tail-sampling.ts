@@ -4,7 +4,7 @@ import type { TailSamplingStats } from '@clew/model';
 import { z } from 'zod';
 import { describeKeepRule, type KeepRule } from '../keep-rules.ts';
 import type { Logger } from '../log.ts';
-import { fetchRows, runCommand } from '../query/statement.ts';
+import { fetchRows, runCommand, runInBackground } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
 import { readState, writeState } from './state-file.ts';
 import { buildDecideStatement, buildMinutesStatement, buildOutcomesStatement } from './tail-decision.ts';
@@ -143,7 +143,7 @@ export class TailSampling {
     let decidedUntilMs = untilMs;
     for (const { minute } of minutes) {
       this.#stopping.signal.throwIfAborted();
-      await runCommand(client, { ...buildDecideStatement(keep, minute), settings: { max_threads: 1 } });
+      await runInBackground(client, buildDecideStatement(keep, minute));
       if ((await this.#countDecided()) < maxTracesPerStep) continue;
       decidedUntilMs = minute * 1000 + minuteMs;
       break;

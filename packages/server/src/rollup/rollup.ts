@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
-import { runCommand, type Statement } from '../query/statement.ts';
+import { runInBackground } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
 import { traced } from '../tracing.ts';
 import { buildKeysStatement, buildValuesStatement } from './attributes.ts';
@@ -127,17 +127,12 @@ export class Rollup {
 
   async #compute(minutes: readonly number[]): Promise<void> {
     const generationMs = await readGeneration(this.#client);
-    await this.#runBeside(buildOperationsStatement(minutes, generationMs));
-    await this.#runBeside(buildEdgesStatement(minutes, generationMs));
+    await runInBackground(this.#client, buildOperationsStatement(minutes, generationMs));
+    await runInBackground(this.#client, buildEdgesStatement(minutes, generationMs));
     for (const minute of minutes) {
-      await this.#runBeside(buildKeysStatement(minute));
-      await this.#runBeside(buildValuesStatement(minute));
+      await runInBackground(this.#client, buildKeysStatement(minute));
+      await runInBackground(this.#client, buildValuesStatement(minute));
     }
     await markDone(this.#client, minutes, generationMs);
-  }
-
-  /** Leaves the other cores to those who wait for an answer. */
-  #runBeside(statement: Statement): Promise<void> {
-    return runCommand(this.#client, { ...statement, settings: { max_threads: 1 } });
   }
 }

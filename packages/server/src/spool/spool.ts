@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, truncate, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../log.ts';
 import type { TraceBlocks } from '../transcode/trace-transcoder.ts';
+import { readInto, syncDirectory, writeWhole } from './durable-file.ts';
 import { FreeSpaceWatch } from './free-space.ts';
 import { decodeSegment, encodeCommit, type Segment } from './segment.ts';
 import { probeWrite } from './write-probe.ts';
@@ -217,9 +218,10 @@ export class Spool {
   async #readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
     const handle = await open(path, 'r');
     try {
-      const { size } = await handle.stat();
-      if (size > this.#readBuffer.length) this.#readBuffer = new Uint8Array(size);
-      return this.#readBuffer.subarray(0, await readInto(handle, this.#readBuffer, size));
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new Error('it is no file');
+      if (stats.size > this.#readBuffer.length) this.#readBuffer = new Uint8Array(stats.size);
+      return this.#readBuffer.subarray(0, await readInto(handle, this.#readBuffer, stats.size));
     } finally {
       await handle.close();
     }
@@ -365,7 +367,7 @@ export class Spool {
     const { size, mtimeMs } = await stat(path);
     let bytes: Uint8Array<ArrayBuffer>;
     try {
-      bytes = new Uint8Array(await readFile(path));
+      bytes = await this.#readFile(path);
     } catch (error) {
       // The loader tries again, and sets it aside: it must not be in the way of a start.
       this.#log.error({ err: error, segment: name }, 'a spool segment cannot be read');
@@ -391,39 +393,6 @@ interface OpenSegment {
   /** Bytes of whole, synced commits. */
   bytes: number;
   readonly beganMs: number;
-}
-
-/** On a disk that fills up, a write may take a part and fail only when it is asked to take the rest. */
-async function writeWhole(handle: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void> {
-  const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-  let { bytesWritten: written } = await handle.writev(buffers, position);
-  if (written === length) return;
-  const whole = Buffer.concat(buffers);
-  while (written < length) {
-    const { bytesWritten } = await handle.write(whole, written, length - written, position + written);
-    written += bytesWritten;
-  }
-}
-
-/** The bytes that were read: fewer when the file has become shorter. */
-async function readInto(handle: FileHandle, buffer: Uint8Array, size: number): Promise<number> {
-  let length = 0;
-  while (length < size) {
-    const { bytesRead } = await handle.read(buffer, length, size - length, length);
-    if (bytesRead === 0) break;
-    length += bytesRead;
-  }
-  return length;
-}
-
-/** Makes a new file's name as durable as its content. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function messageOf(error: unknown): string {
