@@ -231,7 +231,11 @@ async function startReceiving({
   // One as large as is allowed, and others beside it; many, where only small ones are allowed.
   const budget = new BodyBudget(Math.max(2 * config.maxRequestBytes, 64 * 1024 * 1024));
   const destinationOf = (receiver: string) => {
-    const toDestination = ({ ingest, metrics }: Pipeline) => ({ ingest, metrics: metrics.receiver(receiver) });
+    const toDestination = ({ ingest, waitForRoom, metrics }: Pipeline) => ({
+      ingest,
+      waitForRoom,
+      metrics: metrics.receiver(receiver),
+    });
     return createLookup(tokens, 'ingest', toDestination(main), tenants.map(toDestination));
   };
   const optionsOf = (name: string, corsOrigins = config.ingestCorsOrigins) => ({

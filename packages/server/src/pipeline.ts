@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Config } from './config.ts';
 import type { Logger } from './log.ts';
 import { Metrics } from './metrics.ts';
+import type { Destination } from './receive/authorize.ts';
 import { OtlpError } from './receive/otlp-error.ts';
 import type { Ingest } from './receive/otlp-http.ts';
 import { DataControl } from './retain/data-control.ts';
@@ -14,6 +15,7 @@ import { Rollup } from './rollup/rollup.ts';
 import { GroupCommit } from './spool/group-commit.ts';
 import { runLoader } from './spool/loader.ts';
 import { Spool, SpoolUnavailableError } from './spool/spool.ts';
+import { WaitingLine } from './spool/waiting-line.ts';
 import { connectStore, type StoreAddress, type StoreClient } from './store/client.ts';
 import { insertBlocks } from './store/insert.ts';
 import { insertMissingSpans } from './store/insert-missing.ts';
@@ -47,6 +49,7 @@ export interface Pipeline {
   readonly data: DataControl;
   readonly metrics: Metrics;
   readonly ingest: Ingest;
+  readonly waitForRoom: Destination['waitForRoom'];
 }
 
 /**
@@ -60,7 +63,22 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   undo.push(() => client.close());
   const schema = await startSchema(new Schema(address, client, log), address, log, undo);
   const { spoolMaxBytes, minFreeBytes } = config;
-  const spool = await Spool.open({ directory: join(directory, 'spool'), maxBytes: spoolMaxBytes, minFreeBytes, log });
+  const line = new WaitingLine(() => spool.full === null && commits.wantedBytes > 0);
+  const spool = await Spool.open({
+    directory: join(directory, 'spool'),
+    maxBytes: spoolMaxBytes,
+    minFreeBytes,
+    onRoom: (bytes) => line.letIn(Math.min(bytes, commits.wantedBytes)),
+    log,
+  });
+  const commits = new GroupCommit({
+    transcode: (requests) => transcoder.transcode(requests),
+    append: (blocks) => spool.append(blocks),
+    maxPendingBytes: 2 * config.maxRequestBytes,
+    onCommitted: () => {
+      if (spool.full === null) line.letIn(commits.wantedBytes);
+    },
+  });
   metrics.watchSpool(() => spool);
   const data = await startRetaining(options, client, spool);
   const sampling = await startTailSampling(options, client, schema, spool, metrics);
@@ -74,12 +92,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   undo.push(() => rollup.stop());
   rollup.start();
   startLoading({ client, schema, spool, data, metrics, log, undo });
-  const commits = new GroupCommit({
-    transcode: (requests) => transcoder.transcode(requests),
-    append: (blocks) => spool.append(blocks),
-    maxPendingBytes: 2 * config.maxRequestBytes,
-  });
-  return { client, schema, spool, data, metrics, ingest: createIngest(commits, log) };
+  return { client, schema, spool, data, metrics, ...createIngest(line, commits, spool, log) };
 }
 
 /** A ClickHouse that is away keeps no spans out: they wait in the spool until it is there and has the tables. */
@@ -155,7 +168,7 @@ async function startTailSampling(
   return sampling;
 }
 
-type LoadingParts = Omit<Pipeline, 'ingest'> & Pick<PipelineOptions, 'log' | 'undo'>;
+type LoadingParts = Omit<Pipeline, 'ingest' | 'waitForRoom'> & Pick<PipelineOptions, 'log' | 'undo'>;
 
 /** spool -> store */
 function startLoading({ client, schema, spool, data, metrics, log, undo }: LoadingParts): void {
@@ -187,18 +200,33 @@ function startLoading({ client, schema, spool, data, metrics, log, undo }: Loadi
 }
 
 /** transcode -> spool, with what the sender is to know of a failure. */
-function createIngest(commits: GroupCommit, log: Logger): Ingest {
-  return async (request) => {
-    try {
-      return await commits.add(request);
-    } catch (error) {
-      if (error instanceof MalformedRequestError) throw new OtlpError(400, error.message);
-      if (error instanceof SpoolUnavailableError) throw new OtlpError(503, error.message, error.obstacle);
-      if (error instanceof TranscoderEndedError) {
-        log.error({ err: error }, 'The thread that reads requests ended; the next request starts another');
-        throw new OtlpError(503, error.message);
+function createIngest(
+  line: WaitingLine,
+  commits: GroupCommit,
+  spool: Spool,
+  log: Logger,
+): Pick<Pipeline, 'ingest' | 'waitForRoom'> {
+  return {
+    ingest: async (request) => {
+      try {
+        return await commits.add(request);
+      } catch (error) {
+        throw toOtlpError(error, log);
       }
-      throw error;
-    }
+    },
+    waitForRoom: async (bytes) => {
+      await line.enter(bytes);
+      if (spool.full !== null) throw toOtlpError(spool.full, log);
+    },
   };
+}
+
+function toOtlpError(error: unknown, log: Logger): unknown {
+  if (error instanceof MalformedRequestError) return new OtlpError(400, error.message);
+  if (error instanceof SpoolUnavailableError) return new OtlpError(503, error.message, error.obstacle);
+  if (error instanceof TranscoderEndedError) {
+    log.error({ err: error }, 'The thread that reads requests ended; the next request starts another');
+    return new OtlpError(503, error.message);
+  }
+  return error;
 }

@@ -50,7 +50,7 @@ async function start(
   receiver = createGrpcReceiver(
     { ...otlpGrpcProtocol, encodeResponse: (result) => taken.get(result)! },
     {
-      destinationOf: (header) => (knows(header) ? { ingest, metrics } : undefined),
+      destinationOf: (header) => (knows(header) ? { ingest, waitForRoom: async () => {}, metrics } : undefined),
       maxRequestBytes: mib,
       budget,
       requestTimeoutMs: 60_000,

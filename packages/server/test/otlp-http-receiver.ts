@@ -20,7 +20,7 @@ export async function startOtlpReceiver(options: Partial<OtlpHttpOptions> = {}):
     return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
   };
   const server = createOtlpHttpServer({
-    destinationOf: () => ({ ingest, metrics }),
+    destinationOf: () => ({ ingest, waitForRoom: async () => {}, metrics }),
     maxRequestBytes: 2 ** 20,
     budget: new BodyBudget(2 ** 26),
     corsOrigins: [],

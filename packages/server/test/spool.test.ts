@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { runLoader } from '#src/spool/loader.js';
 import { decodeSegment, encodeCommit } from '#src/spool/segment.js';
-import { Spool, SpoolUnavailableError } from '#src/spool/spool.js';
+import { Spool, type SpoolOptions, SpoolUnavailableError } from '#src/spool/spool.js';
 import type { TraceBlocks } from '#src/transcode/trace-transcoder.js';
 
 let directory: string;
@@ -40,9 +40,7 @@ function blocks(text: string, bytes = 0): TraceBlocks {
   };
 }
 
-function open(
-  options: { maxBytes?: number; minFreeBytes?: number; sealBytes?: number; sealAfterMs?: number } = {},
-): Promise<Spool> {
+function open(options: Partial<SpoolOptions> = {}): Promise<Spool> {
   return Spool.open({ directory, maxBytes: 1_000_000, sealAfterMs: 20, log, ...options });
 }
 
@@ -269,19 +267,34 @@ describe('the spool', () => {
 
   it('takes what fits its limit to the byte, refuses one byte more, and takes again when the loader made room', async () => {
     const length = Buffer.concat(encodeCommit(blocks('one'))).length;
-    const spool = await open({ maxBytes: length * 2, sealBytes: 1 });
+    const rooms: number[] = [];
+    const spool = await open({ maxBytes: length * 2, sealBytes: 1, onRoom: (bytes) => rooms.push(bytes) });
     await spool.append(blocks('one'));
-    await assert.rejects(spool.append(blocks('one', 1)), (error: Error) => {
+    assert.equal(spool.full, null);
+    const noRoom = (error: Error): boolean => {
       assert.ok(error instanceof SpoolUnavailableError);
       assert.match(error.message, new RegExp(`holds ${length} bytes.*limit is ${length * 2}`));
       return true;
-    });
+    };
+    await assert.rejects(spool.append(blocks('one', 1)), noRoom);
+    assert.ok(spool.full !== null && noRoom(spool.full));
     await spool.append(blocks('one'));
+    assert.ok(spool.full);
+    assert.deepEqual(rooms, []);
     const segment = await spool.nextSealed();
     assert.ok(segment);
     await spool.remove(segment);
+    assert.equal(spool.full, null);
+    assert.deepEqual(rooms, [length]);
     await spool.append(blocks('one'));
     assert.equal(spool.bytes, length * 2);
+    await spool.close();
+  });
+
+  it('is not full while it is empty, also after a commit that is larger than all of it', async () => {
+    const spool = await open({ maxBytes: 10 });
+    await assert.rejects(spool.append(blocks('one')), SpoolUnavailableError);
+    assert.equal(spool.full, null);
     await spool.close();
   });
 

@@ -6,6 +6,11 @@ import type { Ingest } from './otlp-http.ts';
 /** Where the spans of a sender go. */
 export interface Destination {
   readonly ingest: Ingest;
+  /**
+   * Resolves when a request of so many bytes may be read: while there is no room for it, its sender is to wait.
+   * @throws OtlpError 503 when that takes too long
+   */
+  readonly waitForRoom: (bytes: number) => Promise<void>;
   readonly metrics: ReceiverMetrics;
 }
 

@@ -111,11 +111,13 @@ class Call {
       this.#respond(await checkHealth(await this.#readMessage(), [service], isReady));
       return;
     }
-    const { ingest, metrics } = requireDestination(this.#destination, this.#headers.authorization);
+    const { ingest, waitForRoom, metrics } = requireDestination(this.#destination, this.#headers.authorization);
     if (path !== `/${service}/${method}`) {
       const known = `/${service}/${method}, ${healthCheckPath}`;
       throw new GrpcError(grpcCodes.unimplemented, `There is no method ${path} at this port. Known: ${known}.`);
     }
+    // How long the message is stands in its frame, which is not read either.
+    await waitForRoom(0);
     const message = await this.#readMessage();
     // Counted before the message is handed over.
     const bytes = message.length;

@@ -82,7 +82,7 @@ async function handle(
   destination: Destination | undefined,
   { maxRequestBytes, budget }: OtlpHttpOptions,
 ): Promise<{ bytes: number; result: ExportResult }> {
-  const { ingest } = requireDestination(destination, request.headers.authorization);
+  const { ingest, waitForRoom } = requireDestination(destination, request.headers.authorization);
   const path = (request.url ?? '').split('?', 1)[0];
   if (path !== '/v1/traces') {
     throw new OtlpError(404, `There is nothing at ${path}. Traces are received at POST /v1/traces.`);
@@ -92,6 +92,7 @@ async function handle(
     const given = JSON.stringify(request.headers['content-type'] ?? '');
     throw new OtlpError(415, `Content-Type ${given} is not OTLP; send application/x-protobuf or application/json.`);
   }
+  await waitForRoom(Number(request.headers['content-length'] ?? 0));
   const body = await readBody(request, maxRequestBytes, budget);
   // Counted before the body is handed over.
   const bytes = body.length;

@@ -68,7 +68,7 @@ async function handle(
   destination: Destination | undefined,
   options: TextReceiverOptions,
 ): Promise<{ bytes: number; result: ExportResult }> {
-  const { ingest } = requireDestination(destination, request.headers.authorization);
+  const { ingest, waitForRoom } = requireDestination(destination, request.headers.authorization);
   const [path = '', query = ''] = (request.url ?? '').split('?', 2);
   if (path !== protocol.path) throw new OtlpError(404, protocol.explainOtherPath(path));
   if (request.method !== 'POST') throw new OtlpError(405, `${request.method} ${path} is not possible. Use POST.`);
@@ -80,6 +80,7 @@ async function handle(
     const known = Object.keys(protocol.encodings).join(' or ');
     throw new OtlpError(415, `Content-Type ${JSON.stringify(given)} is not ${protocol.name}; send ${known}.`);
   }
+  await waitForRoom(Number(request.headers['content-length'] ?? 0));
   const body = await readBody(request, options.maxRequestBytes, options.budget);
   // Counted before the body is handed over.
   const bytes = body.length;

@@ -9,10 +9,15 @@ export interface GroupCommitOptions {
   readonly append: (blocks: TraceBlocks) => Promise<void>;
   /** Request bytes that may wait here; beyond it, further requests are refused as retryable. */
   readonly maxPendingBytes: number;
+  /** Called when a group is written, or has failed. */
+  readonly onCommitted?: () => void;
 }
 
 /** Request bytes that become one commit: large enough to share an fsync, small enough to answer soon. */
 const maxGroupBytes = 4 * 1024 * 1024;
+
+/** One group is transcoded, one written; the others come while that is done. */
+const maxReadAheadBytes = 4 * maxGroupBytes;
 
 interface Pending {
   readonly request: ExportRequest;
@@ -32,6 +37,11 @@ export class GroupCommit {
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+  }
+
+  /** Requests that would keep the stages busy until more are read; none or less when they are. */
+  get wantedBytes(): number {
+    return maxReadAheadBytes - this.#pendingBytes;
   }
 
   /**
@@ -67,6 +77,7 @@ export class GroupCommit {
       const commit = lastCommit.then(() => this.#commit(group, outcome));
       lastCommit = commit.finally(() => {
         this.#pendingBytes -= groupBytes;
+        this.#options.onCommitted?.();
       });
       await outcome.catch(() => {});
     }

@@ -18,6 +18,8 @@ export interface SpoolOptions {
   readonly sealBytes?: number;
   /** … or this age, when no other waits for the loader: larger inserts cost the engine less. */
   readonly sealAfterMs?: number;
+  /** Told how many bytes more may come whenever a segment has gone. */
+  readonly onRoom?: (bytes: number) => void;
   readonly log: Logger;
 }
 
@@ -78,6 +80,7 @@ export class Spool {
   readonly #freeSpace: FreeSpaceWatch;
   readonly #sealBytes: number;
   readonly #sealAfterMs: number;
+  readonly #onRoom: (bytes: number) => void;
   readonly #log: Logger;
   readonly #runId: string = randomBytes(8).toString('hex');
   readonly #sealed: SealedSegment[] = [];
@@ -94,6 +97,8 @@ export class Spool {
   #readBuffer = new Uint8Array(0);
   /** Called when a segment is gone, and when the spool is closed. */
   #gone: (() => void)[] = [];
+  /** Why the last commit found no room; null as soon as a segment is gone. */
+  #full: SpoolUnavailableError | null = null;
   #closed = false;
 
   private constructor(options: SpoolOptions, nextSequence: number) {
@@ -102,6 +107,7 @@ export class Spool {
     this.#freeSpace = new FreeSpaceWatch(options.directory, options.minFreeBytes);
     this.#sealBytes = options.sealBytes ?? 32 * 1024 * 1024;
     this.#sealAfterMs = options.sealAfterMs ?? 400;
+    this.#onRoom = options.onRoom ?? (() => {});
     this.#log = options.log;
     this.#nextSequence = nextSequence;
   }
@@ -152,11 +158,12 @@ export class Spool {
       const buffers = encodeCommit(blocks);
       const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
       if (this.bytes + length > this.#maxBytes) {
-        throw new SpoolUnavailableError(
+        this.#full = new SpoolUnavailableError(
           'spool_full',
           `the spool holds ${this.bytes} bytes that the engine has not taken yet; its limit is ${this.#maxBytes} ` +
             '(CLEW_SPOOL_MAX_BYTES). Send again later.',
         );
+        throw this.#full;
       }
       let segment = this.#open;
       try {
@@ -178,6 +185,14 @@ export class Spool {
       }
       if (segment.bytes >= this.#sealBytes) await this.#seal();
     });
+  }
+
+  /**
+   * Why the next commit would be refused for want of room, or null: the last one was, and no segment has gone since. An
+   * empty spool refuses a commit for its size alone.
+   */
+  get full(): SpoolUnavailableError | null {
+    return this.segments === 0 ? null : this.#full;
   }
 
   /** Why {@link append} would refuse a small commit now, or null: it tries with a file beside the segments. */
@@ -272,6 +287,8 @@ export class Spool {
   #forget(segment: SealedSegment): void {
     this.#sealed.splice(this.#sealed.indexOf(segment), 1);
     this.#sealedBytes -= segment.bytes;
+    this.#full = null;
+    this.#onRoom(this.#maxBytes - this.bytes);
     this.#sealWhenDue();
     this.#announceGone();
   }

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it, mock } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { WaitingLine } from '#src/spool/waiting-line.js';
+
+let hasRoom: boolean;
+let entered: string[];
+let line: WaitingLine;
+
+beforeEach(() => {
+  hasRoom = false;
+  entered = [];
+  line = new WaitingLine(() => hasRoom);
+});
+
+async function enter(name: string, bytes: number): Promise<void> {
+  await line.enter(bytes);
+  entered.push(name);
+}
+
+async function expectEntered(...names: string[]): Promise<void> {
+  await nextTurn();
+  assert.deepEqual(entered, names);
+}
+
+describe('requests that wait for room', () => {
+  it('are let in at once while there is some', async () => {
+    hasRoom = true;
+    await enter('a', 1e9);
+    await expectEntered('a');
+  });
+
+  it('are let in oldest first, until they have the bytes that there is room for', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) void enter(name, 100_000);
+    await expectEntered();
+    line.letIn(0);
+    line.letIn(-5);
+    await expectEntered();
+    line.letIn(200_000);
+    await expectEntered('a', 'b');
+    line.letIn(1);
+    await expectEntered('a', 'b', 'c');
+    line.letIn(1e9);
+    await expectEntered('a', 'b', 'c', 'd');
+    line.letIn(1e9);
+  });
+
+  it('count as 64 KiB when their length is not known', async () => {
+    for (const name of ['a', 'b', 'c']) void enter(name, 0);
+    line.letIn(65_537);
+    await expectEntered('a', 'b');
+    line.letIn(65_536);
+    await expectEntered('a', 'b', 'c');
+  });
+
+  it('are let in after two seconds, whatever there is', async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.after(() => mock.timers.reset());
+    void enter('a', 10);
+    mock.timers.tick(1_000);
+    void enter('b', 10);
+    mock.timers.tick(999);
+    await expectEntered();
+    mock.timers.tick(1);
+    await expectEntered('a');
+    // Who is in takes no room from those behind.
+    line.letIn(10);
+    await expectEntered('a', 'b');
+  });
+});
