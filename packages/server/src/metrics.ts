@@ -165,6 +165,10 @@ export class Metrics {
     this.#gauge('spool_oldest_age_seconds', help, () => describeAge(read().oldestMs) ?? 0);
   }
 
+  watchWaitingLine(line: { readonly length: number }): void {
+    this.#gauge('waiting_requests', 'Requests that wait unread until there is room for them.', () => line.length);
+  }
+
   watchRollup(rollup: { readonly pendingMinutes: number }): void {
     const help = 'Minutes of spans that are not in service metrics and graph yet.';
     this.#gauge('rollup_pending_minutes', help, () => rollup.pendingMinutes);

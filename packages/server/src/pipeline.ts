@@ -80,6 +80,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     },
   });
   metrics.watchSpool(() => spool);
+  metrics.watchWaitingLine(line);
   const data = await startRetaining(options, client, spool);
   const sampling = await startTailSampling(options, client, schema, spool, metrics);
   const rollup = new Rollup({

@@ -55,18 +55,24 @@ async function fillSpool(): Promise<void> {
 const full =
   /the spool holds \d+ bytes that the engine has not taken yet; its limit is 1048576 \(CLEW_SPOOL_MAX_BYTES\)/;
 
-// Each waits for two seconds.
-describe('while the spool is full', { concurrency: true }, () => {
+async function untilWaiting(): Promise<void> {
+  for (let text = ''; !text.includes('\nclew_waiting_requests 1\n'); ) {
+    text = await (await fetch(`${server.uiUrl}/metrics`)).text();
+  }
+}
+
+describe('while the spool is full', () => {
   for (const [name, urlOf, type] of [
     ['OTLP/HTTP', () => `${server.otlpUrl}/v1/traces`, 'application/json'],
     ['Zipkin', () => `${server.zipkinUrl}/api/v2/spans`, 'application/json'],
     ['Jaeger over HTTP', () => `${server.jaegerUrl}/api/traces`, 'application/x-thrift'],
   ] as const) {
-    it(`a request over ${name} is refused before its body was sent, with a time to come back`, async () => {
+    it(`a request over ${name} waits and is then refused before its body was sent, with a time to come back`, async () => {
       const headers = { 'content-type': type, 'content-length': 1_000_000 };
       const sending = request(urlOf(), { method: 'POST', headers });
       sending.on('error', () => {});
       sending.flushHeaders();
+      await untilWaiting();
       const [answer] = (await once(sending, 'response')) as [IncomingMessage];
       const text = (await answer.setEncoding('utf8').toArray()).join('');
       sending.destroy();
@@ -80,9 +86,10 @@ describe('while the spool is full', { concurrency: true }, () => {
     ['OTLP/gRPC', () => server.otlpGrpcUrl, exportPath],
     ['Jaeger over gRPC', () => server.jaegerGrpcUrl, postSpansPath],
   ] as const) {
-    it(`a call over ${name} is refused before its message was sent`, async () => {
+    it(`a call over ${name} waits and is then refused before its message was sent`, async () => {
       const caller = new RawCaller(urlOf());
       const { ended } = caller.open({ ':path': path });
+      await untilWaiting();
       const end = await ended;
       caller.close();
       assert.equal(end['grpc-status'], String(status.UNAVAILABLE));

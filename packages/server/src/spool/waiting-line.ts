@@ -22,6 +22,11 @@ export class WaitingLine {
     this.#hasRoom = hasRoom;
   }
 
+  /** How many wait. */
+  get length(): number {
+    return this.#waiting.length;
+  }
+
   /**
    * Resolves at once while there is room, otherwise when {@link letIn} has come to it, or after two seconds.
    *
