@@ -165,8 +165,12 @@ export class Metrics {
     this.#gauge('spool_oldest_age_seconds', help, () => describeAge(read().oldestMs) ?? 0);
   }
 
-  watchWaitingLine(line: { readonly length: number }): void {
-    this.#gauge('waiting_requests', 'Requests that wait unread until there is room for them.', () => line.length);
+  watchWaitingLine(line: { readonly waited: number }): void {
+    const help = 'Requests that had to wait, unread, until there was room for them.';
+    const counter = this.#counter('waited_requests', help, [], () => {
+      counter.reset();
+      counter.inc(line.waited);
+    });
   }
 
   watchRollup(rollup: { readonly pendingMinutes: number }): void {

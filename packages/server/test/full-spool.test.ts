@@ -55,10 +55,9 @@ async function fillSpool(): Promise<void> {
 const full =
   /the spool holds \d+ bytes that the engine has not taken yet; its limit is 1048576 \(CLEW_SPOOL_MAX_BYTES\)/;
 
-async function untilWaiting(): Promise<void> {
-  for (let text = ''; !text.includes('\nclew_waiting_requests 1\n'); ) {
-    text = await (await fetch(`${server.uiUrl}/metrics`)).text();
-  }
+async function countWaited(): Promise<number> {
+  const text = await (await fetch(`${server.uiUrl}/metrics`)).text();
+  return Number(/^clew_waited_requests_total (\d+)$/m.exec(text)?.[1]);
 }
 
 describe('while the spool is full', () => {
@@ -68,17 +67,18 @@ describe('while the spool is full', () => {
     ['Jaeger over HTTP', () => `${server.jaegerUrl}/api/traces`, 'application/x-thrift'],
   ] as const) {
     it(`a request over ${name} waits and is then refused before its body was sent, with a time to come back`, async () => {
+      const before = await countWaited();
       const headers = { 'content-type': type, 'content-length': 1_000_000 };
       const sending = request(urlOf(), { method: 'POST', headers });
       sending.on('error', () => {});
       sending.flushHeaders();
-      await untilWaiting();
       const [answer] = (await once(sending, 'response')) as [IncomingMessage];
       const text = (await answer.setEncoding('utf8').toArray()).join('');
       sending.destroy();
       assert.equal(answer.statusCode, 503);
       assert.equal(answer.headers['retry-after'], '1');
       assert.match(text, full);
+      assert.equal(await countWaited(), before + 1);
     });
   }
 
@@ -87,14 +87,15 @@ describe('while the spool is full', () => {
     ['Jaeger over gRPC', () => server.jaegerGrpcUrl, postSpansPath],
   ] as const) {
     it(`a call over ${name} waits and is then refused before its message was sent`, async () => {
+      const before = await countWaited();
       const caller = new RawCaller(urlOf());
       const { ended } = caller.open({ ':path': path });
-      await untilWaiting();
       const end = await ended;
       caller.close();
       assert.equal(end['grpc-status'], String(status.UNAVAILABLE));
       assert.match(decodeURIComponent(String(end['grpc-message'])), full);
       assert.ok(end['grpc-status-details-bin']);
+      assert.equal(await countWaited(), before + 1);
     });
   }
 });

@@ -17,14 +17,15 @@ interface Waiter {
 export class WaitingLine {
   readonly #hasRoom: () => boolean;
   readonly #waiting: Waiter[] = [];
+  #waited = 0;
 
   constructor(hasRoom: () => boolean) {
     this.#hasRoom = hasRoom;
   }
 
-  /** How many wait. */
-  get length(): number {
-    return this.#waiting.length;
+  /** How many had to wait so far. */
+  get waited(): number {
+    return this.#waited;
   }
 
   /**
@@ -34,6 +35,7 @@ export class WaitingLine {
    */
   enter(bytes: number): Promise<void> {
     if (this.#hasRoom()) return Promise.resolve();
+    this.#waited++;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
