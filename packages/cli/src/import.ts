@@ -31,8 +31,11 @@ export async function runImport(paths: readonly string[], options: ImportOptions
     for (const path of paths) files.push(await importFile(await openSource(path), sender, progress));
   } finally {
     progress.end();
+    // Also when a later one fails: whoever imports these again has their spans twice.
+    if (files.length > 0) {
+      process.stdout.write(options.json ? `${JSON.stringify(summaryOf(files), null, 2)}\n` : describe(files));
+    }
   }
-  process.stdout.write(options.json ? `${JSON.stringify(summaryOf(files), null, 2)}\n` : describe(files));
 }
 
 async function importFile(source: ImportSource, sender: SpanSender, progress: ImportProgress): Promise<ImportedFile> {

@@ -249,6 +249,18 @@ describe('clew import', () => {
     assert.equal((await storedSpans(traceId, imported)).length, imported);
   });
 
+  it('prints the files that are in when a later one is broken, as text and as JSON', async () => {
+    const good = file('good.json', zipkinJson(nextTraceId()));
+    const broken = file('broken', 'hello');
+    const { code, stdout, stderr } = await runImport([good, broken]);
+    assert.deepEqual([code, stdout], [1, `${good}: 2 spans (Zipkin JSON)\n`]);
+    assert.match(stderr, /broken: it is neither JSON nor OTLP protobuf/);
+    const asJson = await runImport(['--json', good, broken]);
+    assert.equal(asJson.code, 1);
+    const { spans, files } = JSON.parse(asJson.stdout) as { spans: number; files: { file: string }[] };
+    assert.deepEqual([spans, files.map((each) => each.file)], [2, [good]]);
+  });
+
   it('sends nothing when one of the files cannot be read', async () => {
     const traceId = nextTraceId();
     const path = file('good.json', zipkinJson(traceId));
