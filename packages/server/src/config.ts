@@ -65,7 +65,8 @@ const quantity = (
 const limit = (schema: z.ZodType<number>): z.ZodType<number | null> =>
   z.union([z.literal('none').transform(() => null), z.null(), schema]);
 
-const isBytes = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+const bytes = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodType<number> =>
+  quantity(parseBytes, (value) => Number.isSafeInteger(value) && value >= min && value <= max);
 
 /**
  * One row a setting: the variable and the flag that set it, what it must be (as messages and documentation say it), and
@@ -281,11 +282,11 @@ const settings: SettingTable<Config> = {
   maxRequestBytes: {
     variable: 'CLEW_MAX_REQUEST_BYTES',
     flag: '--max-request-bytes',
-    expected: 'a number of bytes from 1024 to 1073741824 (1 GiB)',
+    expected: 'a number of bytes such as 500kB, 32MiB or 1048576, from 1KiB to 1GiB',
     group: 'Limits',
     description: 'largest body of a request, before and after decompression',
     placeholder: 'bytes',
-    schema: integer(1024, 1024 * mib).default(64 * mib),
+    schema: bytes(1024, 1024 * mib).default(64 * mib),
   },
   requestTimeoutMs: {
     variable: 'CLEW_REQUEST_TIMEOUT_MS',
@@ -336,11 +337,11 @@ const settings: SettingTable<Config> = {
   spoolMaxBytes: {
     variable: 'CLEW_SPOOL_MAX_BYTES',
     flag: '--spool-max-bytes',
-    expected: 'a number of bytes from 1048576 (1 MiB) to 9007199254740991',
+    expected: `${bytesSyntax}, at least 1MiB`,
     group: 'Limits',
     description: 'spans that may wait for the engine before senders are asked to wait',
     placeholder: 'bytes',
-    schema: integer(mib, Number.MAX_SAFE_INTEGER).default(1024 * mib),
+    schema: bytes(mib).default(1024 * mib),
   },
   minFreeBytes: {
     variable: 'CLEW_MIN_FREE_BYTES',
@@ -350,7 +351,7 @@ const settings: SettingTable<Config> = {
     description: 'refuse spans while the disk has less free',
     placeholder: 'bytes',
     defaultText: '1 GiB or 5 % of the disk, whichever is less',
-    schema: quantity(parseBytes, isBytes).optional(),
+    schema: bytes(0).optional(),
   },
   retentionAge: {
     variable: 'CLEW_RETENTION_AGE',
@@ -370,7 +371,7 @@ const settings: SettingTable<Config> = {
     description: 'remove the oldest spans beyond this, such as 50GiB',
     placeholder: 'bytes',
     defaultText: 'none',
-    schema: limit(quantity(parseBytes, (value) => isBytes(value) && value >= mib)).default(null),
+    schema: limit(bytes(mib)).default(null),
   },
   retentionDiskShare: {
     variable: 'CLEW_RETENTION_DISK_SHARE',

@@ -105,6 +105,8 @@ describe('parseConfig', () => {
     ['retentionDiskShare', '1', 1],
     ['retentionDiskShare', 'none', null],
     ['minFreeBytes', '0', 0],
+    ['maxRequestBytes', '32MiB', 33_554_432],
+    ['spoolMaxBytes', '10 GiB', 10_737_418_240],
     ['minFreeBytes', '0.5GiB', 536_870_912],
   ];
   for (const [name, text, value] of quantities) {
@@ -126,6 +128,8 @@ describe('parseConfig', () => {
     ['retentionDiskShare', '80%'],
     ['retentionDiskShare', '1.01'],
     ['minFreeBytes', '-1'],
+    ['maxRequestBytes', '1.1GiB'],
+    ['spoolMaxBytes', '1MB'],
   ] as const) {
     test(`${name} as ${text} is refused`, () => {
       const { variable } = nameSetting(name);
