@@ -39,7 +39,7 @@ export function renderRedaction({ key, value, start, end, createdMs, ...progress
     ...(start === null ? [] : [`from ${new Date(start).toISOString()}`]),
     ...(end === null ? [] : [`to ${new Date(end).toISOString()}`]),
   ];
-  const state = progress.isDone ? 'done' : `${progress.partsToDo} parts to do`;
+  const state = progress.isDone ? 'done' : `${progress.partsToDo} ${progress.partsToDo === 1 ? 'part' : 'parts'} to do`;
   const failure = progress.error === null ? '' : ` (${progress.error})`;
   return `${new Date(createdMs).toISOString()}  ${[key, ...conditions].join(' ')}: ${state}${failure}`;
 }
