@@ -1,5 +1,7 @@
 import { listSettings, type Origin, resolveConfig } from '@clew/server/config';
 import { CliError } from './cli-error.ts';
+import { countOf } from './count.ts';
+import { renderTable } from './table.ts';
 
 /** Flags of `clew config print`: those of `clew serve`, and `--json`. */
 export interface PrintConfigOptions extends Record<string, unknown> {
@@ -19,8 +21,9 @@ export function printConfig({ json, ...flags }: PrintConfigOptions): void {
     const byKey = Object.fromEntries(rows.map(({ key, value, origin }) => [key, { value, from: origin }]));
     process.stdout.write(`${JSON.stringify(byKey, null, 2)}\n`);
   } else {
-    const cells = rows.map(({ key, value, origin }) => [key, value || '-', describeOrigin(origin)] as const);
-    process.stdout.write(renderTable([['SETTING', 'VALUE', 'FROM'], ...cells]));
+    const cells = rows.map(({ key, value, origin }) => [key, value || '-', describeOrigin(origin)]);
+    const titles = ['SETTING', 'VALUE', 'FROM'];
+    process.stdout.write(`${renderTable([titles, ...cells], titles).join('\n')}\n`);
   }
   failOn(faults);
 }
@@ -39,12 +42,7 @@ function describeOrigin(origin: Origin): string {
 /** @throws {CliError} */
 function failOn(faults: readonly Error[]): void {
   if (faults.length === 0) return;
-  const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
-  throw new CliError(`the configuration has ${count}:\n${faults.map(({ message }) => `  ${message}`).join('\n')}`);
-}
-
-function renderTable(rows: readonly (readonly [string, string, string])[]): string {
-  const width = (column: 0 | 1): number => Math.max(...rows.map((row) => row[column].length));
-  const [keyWidth, valueWidth] = [width(0), width(1)];
-  return rows.map(([key, value, from]) => `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${from}\n`).join('');
+  throw new CliError(
+    `the configuration has ${countOf(faults.length, 'fault')}:\n${faults.map(({ message }) => `  ${message}`).join('\n')}`,
+  );
 }

@@ -1,5 +1,6 @@
 import { connect } from './api-client.ts';
 import { confirm } from './confirm.ts';
+import { countOf } from './count.ts';
 
 /** The options of `clew delete`, as parsed. */
 export interface DeleteOptions {
@@ -12,5 +13,5 @@ export interface DeleteOptions {
 export async function runDelete(traceId: string, { server, token, yes }: DeleteOptions): Promise<void> {
   await confirm(`Delete trace ${traceId} for good?`, yes);
   const { deletedSpans } = await connect(server, token).deleteTrace(traceId);
-  process.stdout.write(`Deleted ${deletedSpans} span${deletedSpans === 1 ? '' : 's'} of trace ${traceId}.\n`);
+  process.stdout.write(`Deleted ${countOf(deletedSpans, 'span')} of trace ${traceId}.\n`);
 }

@@ -1,5 +1,6 @@
 import { MalformedJsonError, MalformedProtobufError, RefusedSpansError, splitTraceRequest } from '@clew/wire';
 import { CliError } from './cli-error.ts';
+import { countOf } from './count.ts';
 import { type ImportFormat, readSpans } from './import-format.ts';
 import { batchBytes } from './import-limits.ts';
 import { ImportProgress } from './import-progress.ts';
@@ -99,7 +100,7 @@ function summaryOf(files: readonly ImportedFile[]): object {
 function describe(files: readonly ImportedFile[]): string {
   const lines = files.map(({ file, format, spans, rejectedSpans, rejectionReason }) => {
     const rejected = rejectedSpans === 0 ? '' : `, ${rejectedSpans} rejected: ${rejectionReason}`;
-    return `${file}: ${spans} ${spans === 1 ? 'span' : 'spans'}${format === undefined ? '' : ` (${format})`}${rejected}\n`;
+    return `${file}: ${countOf(spans, 'span')}${format === undefined ? '' : ` (${format})`}${rejected}\n`;
   });
   return lines.join('');
 }

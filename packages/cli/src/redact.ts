@@ -1,6 +1,7 @@
 import type { Redaction } from '@clew/model';
 import { connect } from './api-client.ts';
 import { confirm } from './confirm.ts';
+import { countOf } from './count.ts';
 
 /** The options of `clew redact`, as parsed. */
 export interface RedactOptions {
@@ -39,7 +40,7 @@ export function renderRedaction({ key, value, start, end, createdMs, ...progress
     ...(start === null ? [] : [`from ${new Date(start).toISOString()}`]),
     ...(end === null ? [] : [`to ${new Date(end).toISOString()}`]),
   ];
-  const state = progress.isDone ? 'done' : `${progress.partsToDo} ${progress.partsToDo === 1 ? 'part' : 'parts'} to do`;
+  const state = progress.isDone ? 'done' : `${countOf(progress.partsToDo, 'part')} to do`;
   const failure = progress.error === null ? '' : ` (${progress.error})`;
   return `${new Date(createdMs).toISOString()}  ${[key, ...conditions].join(' ')}: ${state}${failure}`;
 }

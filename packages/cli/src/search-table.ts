@@ -1,4 +1,5 @@
 import { formatDuration, type SearchResponse, type TraceSummary } from '@clew/model';
+import { countOf } from './count.ts';
 import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { escapeControls, fitCells, measureCells } from './text-width.ts';
@@ -35,6 +36,6 @@ export function renderSearch(
     lines.push(traces[index]!.errorCount > 0 ? colors.red(fit(row)) : fit(row));
   }
   const newest = hasMore ? ', the newest that match; --limit shows more' : '';
-  lines.push('', `${traces.length} ${traces.length === 1 ? 'trace' : 'traces'} ${window}${newest}.`);
+  lines.push('', `${countOf(traces.length, 'trace')} ${window}${newest}.`);
   return lines;
 }

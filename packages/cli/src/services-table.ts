@@ -4,7 +4,8 @@ import {
   type OperationMetricsResponse,
   type ServiceGraphResponse,
 } from '@clew/model';
-import { formatCount, renderTable } from './table.ts';
+import { formatCount } from './count.ts';
+import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { escapeControls } from './text-width.ts';
 

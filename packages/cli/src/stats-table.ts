@@ -1,5 +1,6 @@
 import type { CardinalityStats, StatsResponse, TailSamplingStats } from '@clew/model';
-import { formatCount, renderTable } from './table.ts';
+import { countOf, formatCount } from './count.ts';
+import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { escapeControls } from './text-width.ts';
 
@@ -29,8 +30,11 @@ export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: n
     `In spool   ${formatBytes(spool.bytes)} of ${formatBytes(spool.limitBytes)} in ${spool.segments} files${oldest}`,
   );
   if (spool.setAside > 0) {
-    const files = spool.setAside === 1 ? '1 file' : `${spool.setAside} files`;
-    lines.push(colors.red(`Set aside  ${files} that the store did not take; see the log of the server`));
+    lines.push(
+      colors.red(
+        `Set aside  ${countOf(spool.setAside, 'file')} that the store did not take; see the log of the server`,
+      ),
+    );
   }
   if ('unavailable' in store) {
     lines.push(colors.red(`Stored     unknown: ${escapeControls(store.unavailable)}`));

@@ -18,8 +18,3 @@ export function renderTable(rows: readonly (readonly string[])[], texts: readonl
       .trimEnd(),
   );
 }
-
-/** A whole number with its thousands apart: `1,234`. */
-export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
-}

@@ -1,4 +1,5 @@
 import { formatDuration, parentMissing, type TraceTable } from '@clew/model';
+import { countOf } from './count.ts';
 import type { Terminal } from './terminal.ts';
 import { escapeControls, fitCells, measureCells } from './text-width.ts';
 
@@ -69,9 +70,9 @@ function renderHead(table: TraceTable, { colors }: Terminal): string {
   const started = new Date(Number(table.startNs / 1_000_000n)).toISOString();
   const facts = [
     formatDuration(table.durationNs),
-    count(table.spanCount, 'span'),
-    count(table.services.length, 'service'),
-    table.errorCount === 0 ? 'no errors' : colors.red(count(table.errorCount, 'error')),
+    countOf(table.spanCount, 'span'),
+    countOf(table.services.length, 'service'),
+    table.errorCount === 0 ? 'no errors' : colors.red(countOf(table.errorCount, 'error')),
     `started ${started}`,
   ];
   return `${colors.bold(`Trace ${table.traceId}`)}  ${facts.join(' · ')}`;
@@ -112,8 +113,4 @@ function paintService(table: TraceTable, row: number, { colors }: Terminal): (te
   // Red stands for errors alone.
   const hues = [colors.cyan, colors.magenta, colors.yellow, colors.blue, colors.green];
   return hues[table.service[row]! % hues.length]!;
-}
-
-function count(amount: number, noun: string): string {
-  return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
 }
