@@ -167,10 +167,7 @@ export class Metrics {
 
   watchWaitingLine(line: { readonly waited: number }): void {
     const help = 'Requests that had to wait, unread, until there was room for them.';
-    const counter = this.#counter('waited_requests', help, [], () => {
-      counter.reset();
-      counter.inc(line.waited);
-    });
+    this.#total('waited_requests', help, () => line.waited);
   }
 
   watchRollup(rollup: { readonly pendingMinutes: number }): void {
@@ -180,15 +177,8 @@ export class Metrics {
 
   watchEngine(engine: { readonly isReady: boolean; readonly restarts: number }): void {
     this.#gauge('engine_ready', '1 while the embedded engine answers.', () => Number(engine.isReady));
-    const counter = this.#counter(
-      'engine_restarts',
-      'Times that the embedded engine died and was started again.',
-      [],
-      () => {
-        counter.reset();
-        counter.inc(engine.restarts);
-      },
-    );
+    const help = 'Times that the embedded engine died and was started again.';
+    this.#total('engine_restarts', help, () => engine.restarts);
   }
 
   /** The same counts as numbers, for `GET /clew/v1/stats`. */
@@ -235,6 +225,14 @@ export class Metrics {
   #counter(name: string, help: string, labelNames: readonly string[], collect?: () => void): Counter {
     const registers = [this.#registry];
     return new Counter({ name: `clew_${name}_total`, help, labelNames, registers, ...(collect && { collect }) });
+  }
+
+  /** A counter of what somebody else counts. */
+  #total(name: string, help: string, read: () => number): void {
+    const counter = this.#counter(name, help, [], () => {
+      counter.reset();
+      counter.inc(read());
+    });
   }
 
   #histogram(name: string, help: string, labelNames: readonly string[]): Histogram {

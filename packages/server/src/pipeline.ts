@@ -63,21 +63,19 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   undo.push(() => client.close());
   const schema = await startSchema(new Schema(address, client, log), address, log, undo);
   const { spoolMaxBytes, minFreeBytes } = config;
-  const line = new WaitingLine(() => spool.full === null && commits.wantedBytes > 0);
+  const line = new WaitingLine(() => Math.min(spool.roomBytes, commits.wantedBytes));
   const spool = await Spool.open({
     directory: join(directory, 'spool'),
     maxBytes: spoolMaxBytes,
     minFreeBytes,
-    onRoom: (bytes) => line.letIn(Math.min(bytes, commits.wantedBytes)),
+    onRoom: () => line.letIn(),
     log,
   });
   const commits = new GroupCommit({
     transcode: (requests) => transcoder.transcode(requests),
     append: (blocks) => spool.append(blocks),
     maxPendingBytes: 2 * config.maxRequestBytes,
-    onCommitted: () => {
-      if (spool.full === null) line.letIn(commits.wantedBytes);
-    },
+    onCommitted: () => line.letIn(),
   });
   metrics.watchSpool(() => spool);
   metrics.watchWaitingLine(line);

@@ -82,6 +82,23 @@ describe('while the spool is full', () => {
     });
   }
 
+  it('what can never be taken is refused at once: nobody is to send it again', async () => {
+    const before = await countWaited();
+    for (const [headers, code] of [
+      [{ 'content-length': 64 * 2 ** 20 + 1 }, 413],
+      [{ 'content-length': 10, 'content-encoding': 'br' }, 415],
+    ] as const) {
+      const type = { 'content-type': 'application/json' };
+      const sending = request(`${server.otlpUrl}/v1/traces`, { method: 'POST', headers: { ...type, ...headers } });
+      sending.on('error', () => {});
+      sending.flushHeaders();
+      const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+      sending.destroy();
+      assert.equal(answer.statusCode, code);
+    }
+    assert.equal(await countWaited(), before);
+  });
+
   for (const [name, urlOf, path] of [
     ['OTLP/gRPC', () => server.otlpGrpcUrl, exportPath],
     ['Jaeger over gRPC', () => server.jaegerGrpcUrl, postSpansPath],

@@ -268,7 +268,7 @@ describe('the spool', () => {
   it('takes what fits its limit to the byte, refuses one byte more, and takes again when the loader made room', async () => {
     const length = Buffer.concat(encodeCommit(blocks('one'))).length;
     const rooms: number[] = [];
-    const spool = await open({ maxBytes: length * 2, sealBytes: 1, onRoom: (bytes) => rooms.push(bytes) });
+    const spool: Spool = await open({ maxBytes: length * 2, sealBytes: 1, onRoom: () => rooms.push(spool.roomBytes) });
     await spool.append(blocks('one'));
     assert.equal(spool.full, null);
     const noRoom = (error: Error): boolean => {

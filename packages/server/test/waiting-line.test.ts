@@ -3,19 +3,25 @@ import { beforeEach, describe, it, mock } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WaitingLine } from '#src/spool/waiting-line.js';
 
-let hasRoom: boolean;
+let room: number;
 let entered: string[];
 let line: WaitingLine;
 
 beforeEach(() => {
-  hasRoom = false;
+  room = 0;
   entered = [];
-  line = new WaitingLine(() => hasRoom);
+  line = new WaitingLine(() => room);
 });
 
 async function enter(name: string, bytes: number): Promise<void> {
   await line.enter(bytes);
   entered.push(name);
+}
+
+function letIn(bytes: number): void {
+  room = bytes;
+  line.letIn();
+  room = 0;
 }
 
 async function expectEntered(...names: string[]): Promise<void> {
@@ -25,7 +31,7 @@ async function expectEntered(...names: string[]): Promise<void> {
 
 describe('requests that wait for room', () => {
   it('are let in at once while there is some', async () => {
-    hasRoom = true;
+    room = 1;
     await enter('a', 1e9);
     await expectEntered('a');
     assert.equal(line.waited, 0);
@@ -34,24 +40,24 @@ describe('requests that wait for room', () => {
   it('are let in oldest first, until they have the bytes that there is room for', async () => {
     for (const name of ['a', 'b', 'c', 'd']) void enter(name, 100_000);
     await expectEntered();
-    line.letIn(0);
-    line.letIn(-5);
+    letIn(0);
+    letIn(-5);
     await expectEntered();
-    line.letIn(200_000);
+    letIn(200_000);
     await expectEntered('a', 'b');
-    line.letIn(1);
+    letIn(1);
     await expectEntered('a', 'b', 'c');
-    line.letIn(1e9);
+    letIn(1e9);
     await expectEntered('a', 'b', 'c', 'd');
     assert.equal(line.waited, 4);
-    line.letIn(1e9);
+    letIn(1e9);
   });
 
   it('count as 64 KiB when their length is not known', async () => {
     for (const name of ['a', 'b', 'c']) void enter(name, 0);
-    line.letIn(65_537);
+    letIn(65_537);
     await expectEntered('a', 'b');
-    line.letIn(65_536);
+    letIn(65_536);
     await expectEntered('a', 'b', 'c');
   });
 
@@ -66,7 +72,7 @@ describe('requests that wait for room', () => {
     mock.timers.tick(1);
     await expectEntered('a');
     // Who is in takes no room from those behind.
-    line.letIn(10);
+    letIn(10);
     await expectEntered('a', 'b');
   });
 });

@@ -15,14 +15,13 @@ const firstSliceNs = 10_000n * nsPerMs;
 /** A slice is at most so many times as long as the one before, but for whole minutes: a week takes nine. */
 const maxGrowth = 4n;
 
-/** A slice is too small for the engine to share it between threads of itself. */
-const readSideBySide = {
+const readSlice = {
+  // A slice is too small for the engine to share it between threads of itself.
   merge_tree_min_rows_for_concurrent_read: 8_192,
   merge_tree_min_bytes_for_concurrent_read: 2 ** 20,
+  // The engine would compare values first; whether a span has the key is read with less, and true for few.
+  allow_reorder_prewhere_conditions: 0,
 };
-
-/** The engine would compare values first; whether a span has the key is read with less, and true for few. */
-const keysBeforeValues = { allow_reorder_prewhere_conditions: 0 };
 
 /**
  * The next part of a search's window, from its end to its start; undefined when all of it was searched. Rows are sorted
@@ -90,7 +89,7 @@ LIMIT {limit:UInt32}`,
       limit,
       ...(known.length > 0 && { known }),
     },
-    settings: { ...readSideBySide, ...keysBeforeValues },
+    settings: readSlice,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { releaseMemory } from '../release-memory.ts';
+import type { Destination } from './authorize.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { compressions, decompress } from './decompress.ts';
 import { GrowingBody, tooLarge } from './growing-body.ts';
@@ -10,6 +11,7 @@ import { OtlpError } from './otlp-error.ts';
  *
  * @param maxBytes the limit before and after decompression, as the OTLP specification demands
  * @param budget holds what is read until it is complete; from then on it is the caller's to bound
+ * @param waitForRoom asked before the first byte is read, and after what can be refused without reading
  * @throws OtlpError 413 when it is larger, 415 for an unknown Content-Encoding, 400 when decompression fails, 503 when
  * too much is being read already
  */
@@ -17,11 +19,13 @@ export async function readBody(
   request: IncomingMessage,
   maxBytes: number,
   budget: BodyBudget,
+  waitForRoom: Destination['waitForRoom'],
 ): Promise<Uint8Array<ArrayBuffer>> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && !compressions.includes(encoding)) throw unsupported(encoding);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maxBytes) throw tooLarge(`${announced} bytes`, maxBytes);
+  await waitForRoom(announced);
   const body = new GrowingBody(announced, maxBytes, budget);
   try {
     // The stream is not destroyed when this stops early: the answer goes over the same socket.

@@ -92,8 +92,7 @@ async function handle(
     const given = JSON.stringify(request.headers['content-type'] ?? '');
     throw new OtlpError(415, `Content-Type ${given} is not OTLP; send application/x-protobuf or application/json.`);
   }
-  await waitForRoom(Number(request.headers['content-length'] ?? 0));
-  const body = await readBody(request, maxRequestBytes, budget);
+  const body = await readBody(request, maxRequestBytes, budget, waitForRoom);
   // Counted before the body is handed over.
   const bytes = body.length;
   return { bytes, result: await ingest({ encoding, bytes: body }) };

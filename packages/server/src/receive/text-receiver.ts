@@ -80,8 +80,7 @@ async function handle(
     const known = Object.keys(protocol.encodings).join(' or ');
     throw new OtlpError(415, `Content-Type ${JSON.stringify(given)} is not ${protocol.name}; send ${known}.`);
   }
-  await waitForRoom(Number(request.headers['content-length'] ?? 0));
-  const body = await readBody(request, options.maxRequestBytes, options.budget);
+  const body = await readBody(request, options.maxRequestBytes, options.budget, waitForRoom);
   // Counted before the body is handed over.
   const bytes = body.length;
   const result = await ingest({ encoding, bytes: body });

@@ -112,12 +112,15 @@ export class RetentionSettings {
   }
 }
 
+/** What each limit can be instead of a value, for messages. */
+const otherThanValue = 'null (on the command line: none), "default"';
+
 /** `default` gives undefined: as the server was started. */
 function readAge(value: unknown): number | null | undefined {
   if (value === null) return null;
   if (value === 'default') return undefined;
   const ageMs = typeof value === 'string' ? parseAgeMs(value) : undefined;
-  return ageMs ?? refuse('age', value, `null (on the command line: none), "default" or ${ageSyntax}`);
+  return ageMs ?? refuse('age', value, `${otherThanValue} or ${ageSyntax}`);
 }
 
 function readBytes(value: unknown): number | null | undefined {
@@ -125,16 +128,12 @@ function readBytes(value: unknown): number | null | undefined {
   if (value === 'default') return undefined;
   const bytes = typeof value === 'string' ? parseBytes(value) : value;
   if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= minBytes) return bytes;
-  return refuse('maxBytes', value, `null (on the command line: none), "default" or ${bytesSyntax}, at least 1MiB`);
+  return refuse('maxBytes', value, `${otherThanValue} or ${bytesSyntax}, at least 1MiB`);
 }
 
 function readShare(value: unknown): number | null | undefined {
   if (value === null) return null;
   if (value === 'default') return undefined;
   if (typeof value === 'number' && value > 0 && value <= 1) return value;
-  return refuse(
-    'diskShare',
-    value,
-    'null (on the command line: none), "default" or a number above 0 up to 1, such as 0.8',
-  );
+  return refuse('diskShare', value, `${otherThanValue} or a number above 0 up to 1, such as 0.8`);
 }

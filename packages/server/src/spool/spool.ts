@@ -18,8 +18,8 @@ export interface SpoolOptions {
   readonly sealBytes?: number;
   /** … or this age, when no other waits for the loader: larger inserts cost the engine less. */
   readonly sealAfterMs?: number;
-  /** Told how many bytes more may come whenever a segment has gone. */
-  readonly onRoom?: (bytes: number) => void;
+  /** Called when a segment has gone. */
+  readonly onRoom?: () => void;
   readonly log: Logger;
 }
 
@@ -80,7 +80,7 @@ export class Spool {
   readonly #freeSpace: FreeSpaceWatch;
   readonly #sealBytes: number;
   readonly #sealAfterMs: number;
-  readonly #onRoom: (bytes: number) => void;
+  readonly #onRoom: () => void;
   readonly #log: Logger;
   readonly #runId: string = randomBytes(8).toString('hex');
   readonly #sealed: SealedSegment[] = [];
@@ -195,6 +195,11 @@ export class Spool {
     return this.segments === 0 ? null : this.#full;
   }
 
+  /** How many bytes more it takes, as far as it is known; 0 while it is {@link full}. */
+  get roomBytes(): number {
+    return this.full === null ? this.#maxBytes - this.bytes : 0;
+  }
+
   /** Why {@link append} would refuse a small commit now, or null: it tries with a file beside the segments. */
   async findObstacle(): Promise<string | null> {
     if (this.#closed) return 'the server is stopping';
@@ -288,7 +293,7 @@ export class Spool {
     this.#sealed.splice(this.#sealed.indexOf(segment), 1);
     this.#sealedBytes -= segment.bytes;
     this.#full = null;
-    this.#onRoom(this.#maxBytes - this.bytes);
+    this.#onRoom();
     this.#sealWhenDue();
     this.#announceGone();
   }

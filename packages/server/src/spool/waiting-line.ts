@@ -15,12 +15,13 @@ interface Waiter {
  * writes the spool and feeds the engine: under ten times the capacity, nearly all of it.
  */
 export class WaitingLine {
-  readonly #hasRoom: () => boolean;
+  readonly #readRoom: () => number;
   readonly #waiting: Waiter[] = [];
   #waited = 0;
 
-  constructor(hasRoom: () => boolean) {
-    this.#hasRoom = hasRoom;
+  /** @param readRoom the bytes that there is room for; none or less when there is none */
+  constructor(readRoom: () => number) {
+    this.#readRoom = readRoom;
   }
 
   /** How many had to wait so far. */
@@ -34,7 +35,7 @@ export class WaitingLine {
    * @param bytes of the request, or 0 when they are not known
    */
   enter(bytes: number): Promise<void> {
-    if (this.#hasRoom()) return Promise.resolve();
+    if (this.#readRoom() > 0) return Promise.resolve();
     this.#waited++;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -52,9 +53,9 @@ export class WaitingLine {
     });
   }
 
-  /** Lets those in that have waited longest, until they have so many bytes. */
-  letIn(bytes: number): void {
-    for (let left = bytes; left > 0 && this.#waiting.length > 0; ) {
+  /** Lets those in that have waited longest, until they fill the room. To be called whenever there is more of it. */
+  letIn(): void {
+    for (let left = this.#readRoom(); left > 0 && this.#waiting.length > 0; ) {
       const waiter = this.#waiting.shift()!;
       left -= Math.max(waiter.bytes, leastBytes);
       waiter.enter();
