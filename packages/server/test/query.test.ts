@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { tableFromNative } from '@clew/model';
 import { bytesAt, hexAt, readNativeBlocks } from '@clew/wire';
-import fc from 'fast-check';
-import { parseDurationNs } from '#src/duration.js';
 import {
   buildAttributeKeysStatement,
   buildAttributeValuesStatement,
@@ -16,7 +14,7 @@ import {
 } from '#src/query/cardinality.js';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
 import { buildResourceStatement } from '#src/query/conditions.js';
-import { buildMatchStatement, nextSlice, type TimeSlice } from '#src/query/newest-traces.js';
+import { buildMatchStatement } from '#src/query/newest-traces.js';
 import { buildOperationMetricsStatement } from '#src/query/operation-metrics.js';
 import type { RawParameters } from '#src/query/parameters.js';
 import { buildSummaryStatement, searchTraces } from '#src/query/search.js';
@@ -220,65 +218,10 @@ describe('search', () => {
   test('key=resource does not see through the key of a span, of whatever type it is', async () => {
     assert.equal(await find({ attribute: 'key=resource', service: 'front' }), '');
   });
-});
-
-describe('the parameters of a search', () => {
-  const refused: readonly [RawParameters, RegExp][] = [
-    [{ limit: '0' }, /limit is "0".* from 1 to 1000/],
-    [{ limit: '1001' }, /limit is "1001"/],
-    [{ limit: '1e1' }, /limit is "1e1"/],
-    [{ limit: ['1', '2'] }, /given once/],
-    [{ start: '-1' }, /start/],
-    [{ end: '9000000000001' }, /end/],
-    [{ start: '2', end: '1' }, /start is 2.*at most the end, 1/],
-    [{ minDuration: '5' }, /minDuration is "5".*1\.5s/],
-    [{ minDuration: '2s', maxDuration: '1s' }, /at most maxDuration, 1s/],
-    [{ attribute: 'key' }, /"key".*key=value/],
-    [{ attribute: '=value' }, /key=value/],
-    [{ attribute: Array.from({ length: 21 }, () => 'a=b') }, /21 conditions.*at most 20/],
-    [{ servce: 'a' }, /no parameter servce.*service/],
-  ];
-  for (const [raw, message] of refused) {
-    test(`${JSON.stringify(raw).slice(0, 60)} is refused with what is allowed`, () => {
-      assert.throws(() => parseSearch(raw, nowMs), { name: 'ClewError', status: 400, message });
-    });
-  }
-
-  test('the last values that are allowed are accepted', () => {
-    const raw = {
-      limit: '1000',
-      start: '0',
-      end: '9000000000000',
-      attribute: Array.from({ length: 20 }, () => 'a=b=c'),
-    };
-    const search = parseSearch(raw, nowMs);
-    assert.equal(search.limit, 1000);
-    assert.deepEqual(search.attributes[19], { key: 'a', value: 'b=c' });
-    assert.equal(parseSearch({ limit: '1' }, nowMs).limit, 1);
-  });
 
   test('an end of the year 2255 is one that the engine can compare with', async () => {
     assert.equal(await find({ start: '0', end: '9000000000000' }), '2 1 3');
   });
-
-  const durations: readonly [string, number | undefined][] = [
-    ['7ns', 7],
-    ['300us', 300e3],
-    ['300µs', 300e3],
-    ['200ms', 200e6],
-    ['1.5s', 1.5e9],
-    ['2m', 120e9],
-    ['2500h', 9e15],
-    ['2500.1h', undefined],
-    ['1.5', undefined],
-    ['-1s', undefined],
-    ['1.s', undefined],
-    ['1 s', undefined],
-    ['1S', undefined],
-  ];
-  for (const [text, durationNs] of durations) {
-    test(`the duration ${text} is ${durationNs}`, () => assert.equal(parseDurationNs(text), durationNs));
-  }
 });
 
 describe('a trace by its id', () => {
@@ -376,52 +319,6 @@ async function explain({ sql, params, settings }: Statement): Promise<string> {
 }
 
 describe('slices of the window', () => {
-  test('cover it from its end to its start, both included, without gap and overlap', () => {
-    fc.assert(
-      fc.property(fc.nat(2 ** 45), fc.nat(2 ** 45), fc.nat(20), (one, other, found) => {
-        const window = { startMs: Math.min(one, other), endMs: Math.max(one, other) };
-        const first = nextSlice(window, undefined, 0, 21)!;
-        assert.equal(first.endNs, BigInt(window.endMs) * 1_000_000n + 1n);
-        let last = first;
-        let count = 1;
-        for (let slice = first as TimeSlice | undefined; slice !== undefined; count++) {
-          assert.ok(slice.startNs < slice.endNs);
-          last = slice;
-          slice = nextSlice(window, last, found, 21);
-          if (slice !== undefined) assert.equal(slice.endNs, last.startNs);
-        }
-        assert.equal(last.startNs, BigInt(window.startMs) * 1_000_000n);
-        assert.ok(count <= 60, `${count} slices`);
-      }),
-    );
-  });
-
-  test('grow fourfold while nothing is found, and to what the matches let expect when something is', () => {
-    // Ends 40 s after a minute began.
-    const window = { startMs: 0, endMs: 1e12 };
-    const first = nextSlice(window, undefined, 0, 21)!;
-    const seconds = (slice: TimeSlice | undefined): number => Math.floor(Number(slice!.endNs - slice!.startNs) / 1e9);
-    assert.equal(seconds(first), 40);
-    assert.equal(seconds(nextSlice(window, first, 0, 21)), 180);
-    assert.equal(seconds(nextSlice(window, first, 1, 21)), 180);
-    assert.equal(seconds(nextSlice(window, first, 20, 21)), 60);
-    const second = nextSlice(window, first, 0, 21)!;
-    assert.equal(seconds(nextSlice(window, second, 0, 21)), 720);
-    assert.equal(seconds(nextSlice(window, second, 14, 21)), 180);
-  });
-
-  test('start with a minute or with the window: no row is read for two of them', () => {
-    const window = { startMs: 1e12 - 1_000_000, endMs: 1e12 };
-    let slice = nextSlice(window, undefined, 0, 21);
-    const starts: number[] = [];
-    for (; slice !== undefined; slice = nextSlice(window, slice, 0, 21))
-      starts.push(Number(slice.startNs / 1_000_000n));
-    assert.deepEqual(
-      starts.map((startMs) => startMs % 60_000),
-      [0, 0, 0, window.startMs % 60_000],
-    );
-  });
-
   test('a search that goes on at nextEnd finds all, page by page', async () => {
     const { client } = fixture;
     const at = nowMs - 200_000_000;
