@@ -1,5 +1,5 @@
-// npm run check: format and lint, types, dependency rules, dead code, what the published packages contain. Runs all of
-// it, and fails at the end when any part failed.
+// npm run check: format and lint, types, dependency rules, lock files, dead code, what the published packages contain.
+// Runs all of it, and fails at the end when any part failed.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +29,7 @@ export async function check() {
     ['types (tsc)', join(modules, 'typescript/bin/tsc'), '-b'],
     ['types of tools (tsc)', join(modules, 'typescript/bin/tsc'), '-p', 'tools'],
     ['dependency rules', 'tools/dependency-rules.mjs'],
+    ['hashes in the lock files', 'tools/lock-files.mjs'],
     ['dead code, unlisted dependencies (knip)', join(modules, 'knip/bin/knip.js'), '--no-progress'],
   ];
   for (const name of listPublishedPackages()) {
