@@ -37,7 +37,10 @@ export function readCanvasColours(element: Element): CanvasColours {
   };
 }
 
-/** Sizes the canvas for the screen's pixels; the context then draws in CSS pixels. */
+/**
+ * Gives the canvas one pixel for each of the screen's, whatever the ratio; the context then draws in CSS pixels. The
+ * style sheet must not size the canvas: a bitmap that is stretched shows bars where no click finds them.
+ */
 export function prepareCanvas(
   canvas: HTMLCanvasElement,
   widthPx: number,
@@ -50,6 +53,8 @@ export function prepareCanvas(
     canvas.width = width;
     canvas.height = height;
   }
+  canvas.style.width = `${width / ratio}px`;
+  canvas.style.height = `${height / ratio}px`;
   const context = canvas.getContext('2d');
   if (context === null || width === 0 || height === 0) return undefined;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);

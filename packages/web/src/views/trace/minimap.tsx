@@ -14,6 +14,7 @@ import { computeMinimapRuns } from '../../layout/minimap-runs.ts';
 import { createTimeScale, fullWindow, isFullWindow, windowBetween } from '../../layout/time-window.ts';
 import { usePreferences } from '../preferences.tsx';
 import { useText } from '../text.ts';
+import { usePixelRatio } from './pixel-ratio.ts';
 import { drawOnChange, type ViewportStore } from './viewport.ts';
 
 const heightPx = 56;
@@ -31,6 +32,7 @@ export interface MinimapProps {
 export function Minimap({ table, rows, store, serviceColours }: MinimapProps): ReactNode {
   const say = useText();
   const { theme } = usePreferences();
+  const ratio = usePixelRatio();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [widthPx, setWidth] = useState(0);
   const dragStart = useRef<number | undefined>(undefined);
@@ -38,18 +40,15 @@ export function Minimap({ table, rows, store, serviceColours }: MinimapProps): R
   const full = fullWindow(table.durationNs);
 
   useLayoutEffect(() => {
-    const element = canvas.current!;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    setWidth(element.clientWidth);
+    const observer = new ResizeObserver(([frame]) => setWidth(frame!.contentRect.width));
+    observer.observe(canvas.current!.parentElement!);
     return () => observer.disconnect();
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes the colours of the style sheet
+  // biome-ignore lint/correctness/useExhaustiveDependencies: theme and ratio change what is read from the page
   useEffect(() => {
     if (widthPx === 0) return;
     const colours = readCanvasColours(canvas.current!);
-    const ratio = window.devicePixelRatio || 1;
     const [width, height] = [Math.round(widthPx * ratio), Math.round(heightPx * ratio)];
     const picture = paintMinimap(
       computeMinimapRuns(table, rows, width, height),
@@ -66,7 +65,7 @@ export function Minimap({ table, rows, store, serviceColours }: MinimapProps): R
       const { window: shown, drag } = store.get();
       drawMinimapWindow(context, scale, heightPx, shown, colours, drag);
     });
-  }, [table, rows, store, serviceColours, widthPx, theme]);
+  }, [table, rows, store, serviceColours, widthPx, theme, ratio]);
 
   const timeAt = (event: PointerEvent): number => {
     const box = event.currentTarget.getBoundingClientRect();

@@ -6,6 +6,7 @@ import { contentHeight, rangeInView, scrollTopToShow } from '../../layout/row-ra
 import { panWindow } from '../../layout/time-window.ts';
 import type { VisibleRows } from '../../table/visible-rows.ts';
 import { usePreferences } from '../preferences.tsx';
+import { usePixelRatio } from './pixel-ratio.ts';
 import { SpanTree } from './span-tree.tsx';
 import type { TraceAction, TraceState } from './trace-state.ts';
 import { barScale, drawOnChange, type ViewportStore } from './viewport.ts';
@@ -29,6 +30,7 @@ export interface WaterfallProps {
 export function Waterfall(props: WaterfallProps): ReactNode {
   const { table, visible, state, dispatch, store, matches, serviceColours } = props;
   const { theme } = usePreferences();
+  const ratio = usePixelRatio();
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
@@ -43,7 +45,7 @@ export function Waterfall(props: WaterfallProps): ReactNode {
     return () => observer.disconnect();
   }, [store]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes the colours of the style sheet
+  // biome-ignore lint/correctness/useExhaustiveDependencies: theme and ratio change what is read from the page
   useEffect(() => {
     const colours = readCanvasColours(canvas.current!);
     return drawOnChange(store, () => {
@@ -68,7 +70,7 @@ export function Waterfall(props: WaterfallProps): ReactNode {
         serviceColours,
       });
     });
-  }, [table, visible, state, store, matches, serviceColours, theme]);
+  }, [table, visible, state, store, matches, serviceColours, theme, ratio]);
 
   useLayoutEffect(() => {
     const element = scroller.current!;
