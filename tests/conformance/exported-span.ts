@@ -56,7 +56,7 @@ export function asExported(stored: SpanDetails): ExportedSpan {
     endNs: String(stored.startNs + BigInt(stored.durationNs)),
     attributes: toJson(stored.attributes),
     events: stored.events.map((event) => ({
-      timeNs: String(stored.startNs + BigInt(event.offsetNs)),
+      timeNs: String(event.timeNs),
       name: event.name,
       attributes: toJson(event.attributes),
       dropped: event.droppedAttributesCount,

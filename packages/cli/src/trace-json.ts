@@ -28,7 +28,11 @@ function describeSpan(span: SpanDetails, depth: number): object {
     startNs: String(span.startNs),
     statusCode: statusCodes[span.statusCode] ?? String(span.statusCode),
     attributes: span.attributes.map(keyValueToJson),
-    events: span.events.map((event) => ({ ...event, attributes: event.attributes.map(keyValueToJson) })),
+    events: span.events.map((event) => ({
+      ...event,
+      timeNs: String(event.timeNs),
+      attributes: event.attributes.map(keyValueToJson),
+    })),
     links: span.links.map((link) => ({ ...link, attributes: link.attributes.map(keyValueToJson) })),
     resource: span.resource.map(keyValueToJson),
     scope: { ...span.scope, attributes: span.scope.attributes.map(keyValueToJson) },

@@ -41,12 +41,26 @@ export interface SpanDetails {
   readonly links: readonly SpanLink[];
   readonly droppedLinksCount: number;
   readonly resource: readonly KeyValue[];
-  readonly scope: { readonly name: string; readonly version: string; readonly attributes: readonly KeyValue[] };
+  readonly resourceDroppedAttributesCount: number;
+  /** The version of the semantic conventions that the resource follows; empty when the sender named none. */
+  readonly resourceSchemaUrl: string;
+  readonly scope: ScopeDetails;
+}
+
+export interface ScopeDetails {
+  readonly name: string;
+  readonly version: string;
+  readonly attributes: readonly KeyValue[];
+  readonly droppedAttributesCount: number;
+  /** As {@link SpanDetails.resourceSchemaUrl}, of the scope and its spans. */
+  readonly schemaUrl: string;
 }
 
 export interface SpanEvent {
-  /** Nanoseconds after the span's start; negative when it was recorded before. */
-  readonly offsetNs: number;
+  /** Unix nanoseconds; 0 when the sender gave no time. */
+  readonly timeNs: bigint;
+  /** Nanoseconds after the span's start, negative when it was recorded before; undefined without a time. */
+  readonly offsetNs: number | undefined;
   readonly name: string;
   readonly attributes: readonly KeyValue[];
   readonly droppedAttributesCount: number;
@@ -69,6 +83,7 @@ export function detailsOf(table: TraceTable, row: number): SpanDetails {
   const at = table.origin.rows[row]!;
   const parentSpanId = hexAt(anyColumnOf(block, 'parent_span_id'), at);
   const startNs = columnOf(block, 'start', 'bigint').values[at]!;
+  const resource = table.origin.resources.get(columnOf(block, 'resource_hash', 'bigint').values[at]!);
   return {
     traceId: hexAt(anyColumnOf(block, 'trace_id'), at),
     spanId: hexAt(anyColumnOf(block, 'span_id'), at),
@@ -89,18 +104,17 @@ export function detailsOf(table: TraceTable, row: number): SpanDetails {
     droppedEventsCount: numberOf(block, 'dropped_events_count', at),
     links: linksOf(block, at),
     droppedLinksCount: numberOf(block, 'dropped_links_count', at),
-    resource: resourceOf(table, columnOf(block, 'resource_hash', 'bigint').values[at]!),
+    resource: resource === undefined ? [] : readKeyValueList(resource.attributes),
+    resourceDroppedAttributesCount: resource?.droppedAttributesCount ?? 0,
+    resourceSchemaUrl: resource?.schemaUrl ?? '',
     scope: {
       name: stringAt(anyColumnOf(block, 'scope_name'), at),
       version: stringAt(anyColumnOf(block, 'scope_version'), at),
       attributes: readKeyValueList(bytesAt(anyColumnOf(block, 'scope_attributes'), at)),
+      droppedAttributesCount: numberOf(block, 'scope_dropped_attributes_count', at),
+      schemaUrl: stringAt(anyColumnOf(block, 'scope_schema_url'), at),
     },
   };
-}
-
-function resourceOf({ origin }: TraceTable, hash: bigint): readonly KeyValue[] {
-  const bytes = origin.resources.get(hash);
-  return bytes === undefined ? [] : readKeyValueList(bytes);
 }
 
 function numberOf(block: NativeBlock, name: string, at: number): number {
@@ -138,8 +152,10 @@ function eventsOf(block: NativeBlock, at: number, spanStartNs: bigint): SpanEven
   const dropped = columnOf(block, 'event_dropped_attributes_count', 'array').elements;
   const events: SpanEvent[] = [];
   for (let index = startOf(times.ends, at); index < times.ends[at]!; index++) {
+    const timeNs = BigInt(scalarAt(times.elements, index));
     events.push({
-      offsetNs: Number(BigInt(scalarAt(times.elements, index)) - spanStartNs),
+      timeNs,
+      offsetNs: timeNs === 0n ? undefined : Number(timeNs - spanStartNs),
       name: stringAt(names, index),
       attributes: readKeyValueList(bytesAt(attributes, index)),
       droppedAttributesCount: Number(scalarAt(dropped, index)),

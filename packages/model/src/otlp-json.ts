@@ -8,27 +8,42 @@ import type { TraceTable } from './table.ts';
  * span, grouped by resource and scope, in the order of their starts. Fields that hold their default are left out.
  */
 export function traceToOtlpJson(table: TraceTable): object {
-  const resources = new Map<string, { resource: object; scopes: Map<string, { scope: object; spans: object[] }> }>();
+  const resources = new Map<string, { resource: object; schemaUrl: object; scopes: Map<string, ScopeSpans> }>();
   for (let row = 0; row < table.spanCount; row++) {
     const span = detailsOf(table, row);
-    const resource = { attributes: span.resource.map(keyValueToJson) };
-    const inResource = entryOf(resources, resource, () => ({ resource, scopes: new Map() }));
+    const resource = attributesToJson({
+      attributes: span.resource,
+      droppedAttributesCount: span.resourceDroppedAttributesCount,
+    });
+    const schemaUrl = schemaUrlToJson(span.resourceSchemaUrl);
+    const inResource = entryOf(resources, [resource, schemaUrl], () => ({ resource, schemaUrl, scopes: new Map() }));
     const { name, version } = span.scope;
     const scope = {
       ...(name !== '' && { name }),
       ...(version !== '' && { version }),
-      ...(span.scope.attributes.length > 0 && { attributes: span.scope.attributes.map(keyValueToJson) }),
+      ...attributesToJson(span.scope),
     };
-    entryOf(inResource.scopes, scope, () => ({ scope, spans: [] })).spans.push(
+    const ofScope = schemaUrlToJson(span.scope.schemaUrl);
+    entryOf(inResource.scopes, [scope, ofScope], () => ({ scope, spans: [], ...ofScope })).spans.push(
       spanToJson(span, endOf(table, row, span)),
     );
   }
   return {
-    resourceSpans: Array.from(resources.values(), ({ resource, scopes }) => ({
+    resourceSpans: Array.from(resources.values(), ({ resource, schemaUrl, scopes }) => ({
       resource,
       scopeSpans: [...scopes.values()],
+      ...schemaUrl,
     })),
   };
+}
+
+interface ScopeSpans {
+  readonly scope: object;
+  readonly spans: object[];
+}
+
+function schemaUrlToJson(schemaUrl: string): object {
+  return schemaUrl === '' ? {} : { schemaUrl };
 }
 
 function entryOf<Entry>(entries: Map<string, Entry>, identity: object, create: () => Entry): Entry {
@@ -61,7 +76,7 @@ function spanToJson(span: SpanDetails, endNs: bigint): object {
     ...attributesToJson(span),
     ...(span.events.length > 0 && {
       events: span.events.map((event) => ({
-        timeUnixNano: String(span.startNs + BigInt(event.offsetNs)),
+        ...(event.timeNs !== 0n && { timeUnixNano: String(event.timeNs) }),
         name: event.name,
         ...attributesToJson(event),
       })),

@@ -1,4 +1,4 @@
-import { bytesAt, hexAt, type NativeBlock, readNativeBlocks } from '@clew/wire';
+import { bytesAt, hexAt, type NativeBlock, readNativeBlocks, stringAt } from '@clew/wire';
 import { anyColumnOf, columnOf, createStringPool } from './columns.ts';
 import { computeSelfTimes } from './self-time.ts';
 import { buildSpanIndex, type SpanIndex } from './span-index.ts';
@@ -44,15 +44,22 @@ export interface RowOrigin {
   readonly blockOf: Uint32Array;
   readonly rows: Uint32Array;
   readonly spanIds: SpanIndex;
-  /** Bytes of a KeyValueList, by the `resource_hash` of its spans. */
-  readonly resources: ReadonlyMap<bigint, Uint8Array>;
+  /** By the `resource_hash` of its spans. */
+  readonly resources: ReadonlyMap<bigint, StoredResource>;
+}
+
+export interface StoredResource {
+  /** Bytes of a KeyValueList. */
+  readonly attributes: Uint8Array;
+  readonly droppedAttributesCount: number;
+  readonly schemaUrl: string;
 }
 
 const statusError = 2;
 
 /**
  * Reads the answer of `GET /clew/v1/traces/<id>`: ClickHouse Native blocks with the columns of the table `spans`, and
- * ones of resources, with `resource_hash` and `attributes`. The bytes are kept by the table and must not change.
+ * ones of resources, with `resource_hash`, `attributes`, `schema_url` and `dropped_attributes_count`. The bytes are kept by the table and must not change.
  * Throws `TraceTableError` when a column is missing or of another type, and what the reader of wire throws.
  */
 export function tableFromNative(bytes: Uint8Array): TraceTable {
@@ -148,12 +155,20 @@ function isOfResources({ columns }: NativeBlock): boolean {
   return columns.has('resource_hash') && columns.has('attributes');
 }
 
-function gatherResources(blocks: readonly NativeBlock[]): Map<bigint, Uint8Array> {
-  const resources = new Map<bigint, Uint8Array>();
+function gatherResources(blocks: readonly NativeBlock[]): Map<bigint, StoredResource> {
+  const resources = new Map<bigint, StoredResource>();
   for (const block of blocks.filter(isOfResources)) {
     const hashes = columnOf(block, 'resource_hash', 'bigint').values;
     const attributes = anyColumnOf(block, 'attributes');
-    for (let row = 0; row < block.rowCount; row++) resources.set(hashes[row]!, bytesAt(attributes, row));
+    const dropped = columnOf(block, 'dropped_attributes_count', 'number').values;
+    const schemaUrls = anyColumnOf(block, 'schema_url');
+    for (let row = 0; row < block.rowCount; row++) {
+      resources.set(hashes[row]!, {
+        attributes: bytesAt(attributes, row),
+        droppedAttributesCount: dropped[row]!,
+        schemaUrl: stringAt(schemaUrls, row),
+      });
+    }
   }
   return resources;
 }

@@ -61,6 +61,13 @@ test('events have their time as an offset from the start of their span', () => {
   assert.deepEqual(events[1]!.attributes, attributes);
 });
 
+test('an event without a time has no offset', () => {
+  const { events } = detailsOfSpan({ events: [{ name: 'untimed', atNs: undefined }] });
+  assert.deepEqual(events, [
+    { name: 'untimed', timeNs: 0n, offsetNs: undefined, attributes: [], droppedAttributesCount: 0 },
+  ]);
+});
+
 test('links name the trace and the span they lead to', () => {
   const link = { traceId: 'ffffffffffffffffffffffffffffff01', spanId: 'ffffffffffffff02' };
   const { links } = detailsOfSpan({ links: [link] });
@@ -74,7 +81,15 @@ test('resource, scope, status, ids, kind and trace state are there', () => {
   const details = detailsOfSpan({
     parent: plain.id,
     resource,
-    scope: { name: 'my-library', version: '1.2.3', attributes: resource },
+    resourceDroppedAttributesCount: 3,
+    resourceSchemaUrl: 'https://opentelemetry.io/schemas/1.30.0',
+    scope: {
+      name: 'my-library',
+      version: '1.2.3',
+      attributes: resource,
+      droppedAttributesCount: 4,
+      schemaUrl: 'urn:x',
+    },
     status: 2,
     statusMessage: 'declined',
     traceState: 'vendor=1',
@@ -82,7 +97,15 @@ test('resource, scope, status, ids, kind and trace state are there', () => {
     kind: 5,
   });
   assert.deepEqual(details.resource, resource);
-  assert.deepEqual(details.scope, { name: 'my-library', version: '1.2.3', attributes: resource });
+  assert.equal(details.resourceDroppedAttributesCount, 3);
+  assert.equal(details.resourceSchemaUrl, 'https://opentelemetry.io/schemas/1.30.0');
+  assert.deepEqual(details.scope, {
+    name: 'my-library',
+    version: '1.2.3',
+    attributes: resource,
+    droppedAttributesCount: 4,
+    schemaUrl: 'urn:x',
+  });
   assert.equal(details.statusCode, 2);
   assert.equal(details.statusMessage, 'declined');
   assert.equal(details.traceState, 'vendor=1');

@@ -147,11 +147,7 @@ describe('the receiver of Jaeger Thrift over HTTP', () => {
       assert.deepEqual(byKey(found.attributes), asTags({ ...span.attributes, ...span.resource.attributes }));
       assert.equal(found.droppedAttributesCount, span.droppedAttributesCount);
       assert.deepEqual(
-        found.events.map(({ name, offsetNs, attributes }) => [
-          name,
-          BigInt(offsetNs) + found.startNs,
-          byKey(attributes),
-        ]),
+        found.events.map(({ name, timeNs, attributes }) => [name, timeNs, byKey(attributes)]),
         span.events.map(({ name, time, attributes = {} }) => [name, nanoseconds(time), asTags(attributes)]),
       );
       assert.deepEqual(

@@ -32,13 +32,13 @@ LIMIT {limit:UInt32}`,
 FROM spans
 WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16)))
 GROUP BY trace_id`,
-  resources: `SELECT resource_hash, attributes
+  resources: `SELECT resource_hash, attributes, schema_url, dropped_attributes_count
 FROM resources
 WHERE resource_hash IN (
   SELECT resource_hash FROM spans WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
 )
 LIMIT 1 BY resource_hash`,
-  trace: `SELECT trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start, duration_ns, status_code, status_message, service, resource_hash, scope_name, scope_version, scope_attributes, attr_string, attr_int, attr_double, attr_bool, attr_other, dropped_attributes_count, event_time, event_name, event_attributes, event_dropped_attributes_count, dropped_events_count, link_trace_id, link_span_id, link_trace_state, link_flags, link_attributes, link_dropped_attributes_count, dropped_links_count
+  trace: `SELECT trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start, duration_ns, status_code, status_message, service, resource_hash, scope_name, scope_version, scope_attributes, scope_dropped_attributes_count, scope_schema_url, attr_string, attr_int, attr_double, attr_bool, attr_other, dropped_attributes_count, event_time, event_name, event_attributes, event_dropped_attributes_count, dropped_events_count, link_trace_id, link_span_id, link_trace_state, link_flags, link_attributes, link_dropped_attributes_count, dropped_links_count
 FROM spans
 WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (toFixedString(unhex({traceId:String}), 16)))
 ORDER BY start, span_id`,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { spanColumns } from '#src/query/trace.js';
+import { detailsOf, tableFromNative } from '@clew/model';
+import { openTrace, spanColumns } from '#src/query/trace.js';
+import type { StoreClient } from '#src/store/client.js';
 import { insertBlocks } from '#src/store/insert.js';
 import { insertMissingSpans } from '#src/store/insert-missing.js';
 import { migrate, readMigrations } from '#src/store/migrations.js';
@@ -16,12 +18,17 @@ after(async () => {
   await fixture.stop();
 });
 
+async function makeBlock(client: StoreClient, select: string): Promise<Uint8Array> {
+  const { stream } = await client.exec({ query: `${select} FORMAT Native` });
+  return Buffer.concat(await stream.toArray());
+}
+
 describe('migrations', () => {
   test('run once, in order, and are found where the package keeps them', async () => {
     const ran = await migrate(fixture.client);
     assert.deepEqual(
       ran.map(({ name }) => name),
-      ['0001-schema', '0002-rollups', '0003-tail-sampling'],
+      ['0001-schema', '0002-rollups', '0003-tail-sampling', '0004-schema-urls'],
     );
     assert.deepEqual(await migrate(fixture.client), []);
   });
@@ -29,8 +36,8 @@ describe('migrations', () => {
   test('one that was interrupted runs again to its end', async () => {
     const known = readMigrations();
     const interrupted = {
-      version: 4,
-      name: '0004-test',
+      version: known.length + 1,
+      name: 'test',
       statements: ['CREATE TABLE IF NOT EXISTS a (x UInt8) ENGINE = Memory', 'NONSENSE'],
     };
     await assert.rejects(migrate(fixture.client, [...known, interrupted]), { code: 'CLEW_STORE_REFUSED' });
@@ -40,7 +47,7 @@ describe('migrations', () => {
     };
     assert.deepEqual(await migrate(fixture.client, [...known, mended]), [mended]);
     await fixture.client.command({
-      query: 'ALTER TABLE clew_migrations DELETE WHERE version = 4 SETTINGS mutations_sync = 2',
+      query: `ALTER TABLE clew_migrations DELETE WHERE version = ${known.length + 1} SETTINGS mutations_sync = 2`,
     });
   });
 
@@ -56,6 +63,46 @@ describe('migrations', () => {
     });
   });
 
+  test('a database without schema URLs keeps its spans, and takes blocks that were written before the upgrade', async () => {
+    const old = await startEngineFixture();
+    try {
+      const { client } = old;
+      await migrate(client, readMigrations().slice(0, 3));
+      const blocksOf = async (spanId: string) => ({
+        spans: await makeBlock(
+          client,
+          `SELECT unhex('${'0'.repeat(31)}1')::FixedString(16) AS trace_id, '${spanId}'::FixedString(8) AS span_id,
+            'GET /' AS name, toDateTime64(1796040000, 9, 'UTC') AS start, toUInt64(7) AS resource_hash`,
+        ),
+        resources: await makeBlock(client, "SELECT toUInt64(7) AS resource_hash, 'shop' AS service, '' AS attributes"),
+      });
+      const stored = await blocksOf('stored--');
+      for (const table of ['spans', 'resources'] as const) await insertBlocks(client, table, [stored[table]], 'stored');
+      assert.deepEqual(
+        (await migrate(client)).map(({ name }) => name),
+        ['0004-schema-urls'],
+      );
+      const spooled = await blocksOf('spooled-');
+      for (const table of ['spans', 'resources'] as const)
+        await insertBlocks(client, table, [spooled[table]], 'spooled');
+      assert.equal(await insertMissingSpans(client, [spooled.spans]), 0);
+      assert.equal(await insertMissingSpans(client, [(await blocksOf('replayed')).spans]), 1);
+      const bytes = Buffer.concat(await (await openTrace(client, `${'0'.repeat(31)}1`)).toArray());
+      const table = tableFromNative(bytes);
+      const details = Array.from({ length: table.spanCount }, (_, row) => detailsOf(table, row));
+      assert.deepEqual(
+        details.map(({ spanId }) => Buffer.from(spanId, 'hex').toString()),
+        ['replayed', 'spooled-', 'stored--'],
+      );
+      for (const { scope, resourceSchemaUrl, resourceDroppedAttributesCount } of details) {
+        assert.deepEqual(scope, { name: '', version: '', attributes: [], droppedAttributesCount: 0, schemaUrl: '' });
+        assert.deepEqual([resourceSchemaUrl, resourceDroppedAttributesCount], ['', 0]);
+      }
+    } finally {
+      await old.stop();
+    }
+  });
+
   test('the columns of spans are those that a trace is answered with', async () => {
     const columns = await fetchLines(
       fixture.client,
@@ -69,13 +116,11 @@ describe('insertBlocks', () => {
   const hashes = (): Promise<string[]> =>
     fetchLines(fixture.client, 'SELECT resource_hash, count() FROM resources GROUP BY 1 ORDER BY 1');
 
-  async function makeBlock(select: string): Promise<Uint8Array> {
-    const { stream } = await fixture.client.exec({ query: `${select} FORMAT Native` });
-    return Buffer.concat(await stream.toArray());
-  }
-
   test('stores a block once, however often it comes with the same token', async () => {
-    const block = await makeBlock("SELECT toUInt64(7) AS resource_hash, 'shop' AS service, 'bytes' AS attributes");
+    const block = await makeBlock(
+      fixture.client,
+      "SELECT toUInt64(7) AS resource_hash, 'shop' AS service, 'bytes' AS attributes",
+    );
     for (let i = 0; i < 3; i += 1) await insertBlocks(fixture.client, 'resources', [block], 'one');
     assert.deepEqual(await hashes(), ['7\t1']);
     await insertBlocks(fixture.client, 'resources', [block], 'two');
@@ -84,9 +129,12 @@ describe('insertBlocks', () => {
 
   test('a token that a crash left without its rows loses none: what is missing is inserted, what is there stays once', async () => {
     const { client } = fixture;
-    const block = await makeBlock(`SELECT toFixedString(concat('hole', toString(number)), 16) AS trace_id,
+    const block = await makeBlock(
+      fixture.client,
+      `SELECT toFixedString(concat('hole', toString(number)), 16) AS trace_id,
       toFixedString(toString(number), 8) AS span_id, toDateTime64(1.6e9 + number * 86400, 9, 'UTC') AS start, 'shop' AS service,
-      map('key', 'value') AS attr_string FROM numbers(6)`);
+      map('key', 'value') AS attr_string FROM numbers(6)`,
+    );
     await insertBlocks(client, 'spans', [block], 'hole');
     await client.command({
       query:
@@ -110,7 +158,11 @@ describe('insertBlocks', () => {
   test('blocks one behind the other, across days, are stored once as a whole', async () => {
     const day = (n: number): string =>
       `SELECT toFixedString(unhex('${'0'.repeat(31)}${n}'), 16) AS trace_id, fromUnixTimestamp64Milli(toInt64(${n} * 86400000)) AS start`;
-    const blocks = Buffer.concat([await makeBlock(day(1)), await makeBlock(day(2)), await makeBlock(day(3))]);
+    const blocks = Buffer.concat([
+      await makeBlock(fixture.client, day(1)),
+      await makeBlock(fixture.client, day(2)),
+      await makeBlock(fixture.client, day(3)),
+    ]);
     for (let i = 0; i < 3; i += 1) await insertBlocks(fixture.client, 'spans', [blocks], 'days');
     assert.deepEqual(
       await fetchLines(
@@ -123,6 +175,7 @@ describe('insertBlocks', () => {
 
   test('a block with spans of more days than the engine takes by default is stored', async () => {
     const block = await makeBlock(
+      fixture.client,
       "SELECT toFixedString('many days', 16) AS trace_id, toDateTime64(number * 86400, 9, 'UTC') AS start FROM numbers(150)",
     );
     await insertBlocks(fixture.client, 'spans', [block], 'many days');
@@ -131,10 +184,10 @@ describe('insertBlocks', () => {
   });
 
   test('a block that is cut off or of a wrong type is refused for good', async () => {
-    const block = await makeBlock("SELECT toUInt64(9) AS resource_hash, 'shop' AS service");
+    const block = await makeBlock(fixture.client, "SELECT toUInt64(9) AS resource_hash, 'shop' AS service");
     const refused = { name: 'StoreError', code: 'CLEW_STORE_REFUSED', retryable: false };
     await assert.rejects(insertBlocks(fixture.client, 'resources', [block.subarray(0, -1)], 'cut'), refused);
-    const text = await makeBlock("SELECT 'no number' AS resource_hash");
+    const text = await makeBlock(fixture.client, "SELECT 'no number' AS resource_hash");
     await assert.rejects(insertBlocks(fixture.client, 'resources', [text], 'type'), refused);
     assert.equal(
       (await hashes()).some((line) => line.startsWith('9')),
@@ -144,7 +197,7 @@ describe('insertBlocks', () => {
 
   test('while the engine is away it fails as retryable, and the same block goes in afterwards', async () => {
     const { client, engine } = fixture;
-    const block = await makeBlock("SELECT toUInt64(11) AS resource_hash, 'shop' AS service");
+    const block = await makeBlock(fixture.client, "SELECT toUInt64(11) AS resource_hash, 'shop' AS service");
     process.kill(engine.pid!, 'SIGKILL');
     await assert.rejects(
       async () => {

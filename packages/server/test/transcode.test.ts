@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -15,9 +15,8 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import { Session } from 'chdb';
 import fc from 'fast-check';
+import { readMigrations } from '#src/store/migrations.js';
 import { TraceTranscoder } from '#src/transcode/trace-transcoder.js';
-
-const migration = new URL('../src/store/migrations/0001-schema.sql', import.meta.url);
 
 let directory: string;
 let session: Session;
@@ -27,9 +26,8 @@ before(async () => {
   session = new Session(join(directory, 'db'));
   await session.queryAsync('CREATE DATABASE IF NOT EXISTS clew');
   await session.queryAsync('USE clew');
-  for (const statement of readFileSync(migration, 'utf8').split(/;\s*$/m)) {
-    if (statement.trim() !== '') await session.queryAsync(statement);
-  }
+  for (const { statements } of readMigrations())
+    for (const statement of statements) await session.queryAsync(statement);
 });
 
 after(() => {
@@ -228,6 +226,41 @@ describe('the transcoder', () => {
     assert.deepEqual(await select('SELECT DISTINCT resource_hash, count() AS spans FROM spans GROUP BY ALL'), [
       { resource_hash: hash, spans: '4' },
     ]);
+  });
+
+  it('stores the schema URLs and the dropped counts of resource and scope', async () => {
+    const transcoder = new TraceTranscoder();
+    const scope = { name: 's', droppedAttributesCount: 4_294_967_295 };
+    const resourceSpans = [
+      {
+        resource: { droppedAttributesCount: 3 },
+        schemaUrl: 'https://opentelemetry.io/schemas/1.30.0',
+        scopeSpans: [
+          { scope, schemaUrl: 'https://opentelemetry.io/schemas/1.27.0', spans: [{ traceId, spanId, name: 'a' }] },
+          { spans: [{ traceId, spanId, name: 'b' }] },
+        ],
+      },
+      { scopeSpans: [{ spans: [{ traceId, spanId, name: 'c' }] }] },
+    ];
+    transcoder.transcode(otlpJsonToProtobuf(new TextEncoder().encode(JSON.stringify({ resourceSpans }))));
+    await store(transcoder);
+    const none = { scope_dropped_attributes_count: 0, scope_schema_url: '' };
+    const resource = { schema_url: 'https://opentelemetry.io/schemas/1.30.0', dropped_attributes_count: 3 };
+    assert.deepEqual(
+      await select(`SELECT spans.name AS name, scope_dropped_attributes_count, scope_schema_url, resources.schema_url AS schema_url,
+        resources.dropped_attributes_count AS dropped_attributes_count
+        FROM spans JOIN resources USING resource_hash ORDER BY name`),
+      [
+        {
+          name: 'a',
+          scope_dropped_attributes_count: 4_294_967_295,
+          scope_schema_url: 'https://opentelemetry.io/schemas/1.27.0',
+          ...resource,
+        },
+        { name: 'b', ...none, ...resource },
+        { name: 'c', ...none, schema_url: '', dropped_attributes_count: 0 },
+      ],
+    );
   });
 
   it('finds the resource when it stands behind its spans', async () => {

@@ -110,7 +110,7 @@ describe('the Zipkin receiver', () => {
           .sort(([a], [b]) => (a < b ? -1 : 1)),
       );
       assert.deepEqual(
-        found.events.map(({ name, offsetNs }) => [name, BigInt(offsetNs) + found.startNs]),
+        found.events.map(({ name, timeNs }) => [name, timeNs]),
         span.events.map(({ name, time }) => [name, nanoseconds(time)]),
       );
       assert.equal(found.droppedAttributesCount, span.droppedAttributesCount);

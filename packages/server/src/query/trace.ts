@@ -24,6 +24,8 @@ export const spanColumns: readonly string[] = [
   'scope_name',
   'scope_version',
   'scope_attributes',
+  'scope_dropped_attributes_count',
+  'scope_schema_url',
   'attr_string',
   'attr_int',
   'attr_double',
@@ -61,7 +63,7 @@ ORDER BY start, span_id`,
 /** The resources of a trace's spans, once each. */
 export function buildResourcesStatement(traceId: string): Statement {
   return {
-    sql: `SELECT resource_hash, attributes
+    sql: `SELECT resource_hash, attributes, schema_url, dropped_attributes_count
 FROM resources
 WHERE resource_hash IN (
   SELECT resource_hash FROM spans WHERE ${whereTraceIn(givenTrace)}
@@ -81,8 +83,8 @@ export function readTraceId(text: string): string {
 }
 
 /**
- * One trace as Native blocks: first the spans, with {@link spanColumns}, then their resources, with `resource_hash` and
- * `attributes`, the bytes of a KeyValueList. Two statements are faster than a join. A failure after the first block
+ * One trace as Native blocks: first the spans, with {@link spanColumns}, then their resources, with `resource_hash`,
+ * `attributes`, the bytes of a KeyValueList, `schema_url` and `dropped_attributes_count`. Two statements are faster than a join. A failure after the first block
  * destroys the stream with an error.
  * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_TRACE_NOT_FOUND; StoreError
  */

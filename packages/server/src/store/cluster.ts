@@ -81,7 +81,10 @@ export function toClusterStatements(cluster: string, statement: ClusterStatement
   const change = new RegExp(`^\\s*(ALTER TABLE|DELETE FROM|TRUNCATE TABLE) (${names})\\b([\\s\\S]*)$`).exec(query);
   if (change !== null) {
     const [, verb, name, rest] = change;
-    return [{ ...statement, query: `${verb} ${name}_local ${onCluster}${readLocally(rest!)}` }];
+    const local = { ...statement, query: `${verb} ${name}_local ${onCluster}${readLocally(rest!)}` };
+    // Rows stand in the local tables alone; a new column is one of both.
+    if (!/^\s*ADD COLUMN\b/.test(rest!)) return [local];
+    return [local, { ...statement, query: `${verb} ${name} ${onCluster}${withoutStorage(rest!)}` }];
   }
   return [{ ...statement, query: readAllNodes(cluster, query) }];
 }

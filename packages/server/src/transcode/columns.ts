@@ -57,6 +57,8 @@ export class SpanColumns extends AttributeColumns {
   readonly scope_name: LowCardinalityColumnWriter = lowCardinality();
   readonly scope_version: LowCardinalityColumnWriter = lowCardinality();
   readonly scope_attributes: LowCardinalityColumnWriter = lowCardinality();
+  readonly scope_dropped_attributes_count: FixedColumnWriter = uint32();
+  readonly scope_schema_url: LowCardinalityColumnWriter = lowCardinality();
   readonly dropped_attributes_count: FixedColumnWriter = uint32();
   readonly event_time: ArrayColumn<FixedColumnWriter> = array(time());
   readonly event_name: ArrayColumn<LowCardinalityColumnWriter> = array(lowCardinality());
@@ -76,4 +78,6 @@ export class ResourceColumns extends AttributeColumns {
   readonly resource_hash: FixedColumnWriter = uint64();
   readonly service: LowCardinalityColumnWriter = lowCardinality();
   readonly attributes: StringColumnWriter = string();
+  readonly schema_url: LowCardinalityColumnWriter = lowCardinality();
+  readonly dropped_attributes_count: FixedColumnWriter = uint32();
 }

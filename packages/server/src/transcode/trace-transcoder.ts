@@ -49,10 +49,10 @@ const serviceNameKey = new TextEncoder().encode('service.name');
  *
  * ```
  * ExportTraceServiceRequest  1 ResourceSpans*
- * ResourceSpans              1 Resource · 2 ScopeSpans*
+ * ResourceSpans              1 Resource · 2 ScopeSpans* · 3 schema_url
  * Resource                   1 KeyValue* · 2 dropped_attributes_count
- * ScopeSpans                 1 InstrumentationScope · 2 Span*
- * InstrumentationScope       1 name · 2 version · 3 KeyValue*
+ * ScopeSpans                 1 InstrumentationScope · 2 Span* · 3 schema_url
+ * InstrumentationScope       1 name · 2 version · 3 KeyValue* · 4 dropped_attributes_count
  * Span                       1 trace_id · 2 span_id · 3 trace_state · 4 parent_span_id · 5 name · 6 kind
  *                            7 start fixed64 · 8 end fixed64 · 9 KeyValue* · 10 dropped · 11 Event* · 12 dropped
  *                            13 Link* · 14 dropped · 15 Status · 16 flags fixed32
@@ -88,6 +88,8 @@ export class TraceTranscoder {
   #scopeName = 0;
   #scopeVersion = 0;
   #scopeAttributes = 0;
+  #scopeDroppedAttributes = 0;
+  #scopeSchemaUrl = 0;
 
   constructor(dropRules: DropRules = new DropRules([])) {
     this.#dropRules = dropRules;
@@ -159,15 +161,26 @@ export class TraceTranscoder {
     // The resource may legally stand behind the spans that it belongs to: look for it first.
     let resourceStart = 0;
     let resourceEnd = 0;
+    let urlStart = 0;
+    let urlEnd = 0;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
+      if (tag !== 0x0a && tag !== 0x1a) {
+        reader.skip(tag, end);
+        continue;
+      }
+      const fieldEnd = reader.readLength(end);
       if (tag === 0x0a) {
-        resourceEnd = reader.readLength(end);
         resourceStart = reader.position;
-        reader.position = resourceEnd;
-      } else reader.skip(tag, end);
+        resourceEnd = fieldEnd;
+      } else {
+        urlStart = reader.position;
+        urlEnd = fieldEnd;
+      }
+      reader.position = fieldEnd;
     }
-    this.#readResource(resourceStart, resourceEnd, addedResources);
+    const schemaUrl = reader.bytes.subarray(urlStart, urlEnd);
+    this.#readResource(resourceStart, resourceEnd, schemaUrl, addedResources);
     reader.position = start;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
@@ -176,27 +189,30 @@ export class TraceTranscoder {
     }
   }
 
-  #readResource(start: number, end: number, addedResources: string[]): void {
+  #readResource(start: number, end: number, schemaUrl: Uint8Array, addedResources: string[]): void {
     const reader = this.#reader;
     this.#list.copy(reader, start, end, 0x0a);
     const list = this.#list.bytes.subarray(0, this.#list.length);
-    // Once a resource, not a span: a strong hash costs nothing here, and two resources never share one.
-    const hash = createHash('sha256').update(list).digest();
-    this.#resourceHash.set(hash.subarray(0, 8));
 
     const attributes = this.#attributes;
     attributes.length = 0;
+    let droppedAttributes = 0;
     reader.position = start;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
-      if (tag !== 0x0a) {
-        reader.skip(tag, end);
-        continue;
-      }
-      const attributeEnd = reader.readLength(end);
-      attributes.add(reader.position, attributeEnd);
-      reader.position = attributeEnd;
+      if (tag === 0x0a) {
+        const attributeEnd = reader.readLength(end);
+        attributes.add(reader.position, attributeEnd);
+        reader.position = attributeEnd;
+      } else if (tag === 0x10) droppedAttributes = reader.readVarint32(end);
+      else reader.skip(tag, end);
     }
+    // Once a resource, not a span: a strong hash costs nothing here, and two resources never share one.
+    const identity = createHash('sha256').update(list);
+    // A list consists of fields with the tag 0a, so what begins with another byte is not mistaken for its end.
+    if (schemaUrl.length > 0 || droppedAttributes > 0) identity.update(`\x10${droppedAttributes} `).update(schemaUrl);
+    const hash = identity.digest();
+    this.#resourceHash.set(hash.subarray(0, 8));
     const service = findStringAttribute(reader, attributes, serviceNameKey) ?? unknownService;
     this.#service = this.#spans.service.keyOf(service, 0, service.length);
     if (!this.#dropRules.isEmpty) this.#serviceText = textOf(service);
@@ -209,6 +225,8 @@ export class TraceTranscoder {
     columns.resource_hash.appendBytes(this.#resourceHash, 0);
     columns.service.append(service, 0, service.length);
     this.#list.appendTo(columns.attributes);
+    columns.schema_url.append(schemaUrl, 0, schemaUrl.length);
+    columns.dropped_attributes_count.append32(droppedAttributes);
     appendAttributes(reader, columns, attributes);
     this.#resourceCount++;
   }
@@ -218,14 +236,25 @@ export class TraceTranscoder {
     const start = reader.position;
     let scopeStart = 0;
     let scopeEnd = 0;
+    let urlStart = 0;
+    let urlEnd = 0;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
+      if (tag !== 0x0a && tag !== 0x1a) {
+        reader.skip(tag, end);
+        continue;
+      }
+      const fieldEnd = reader.readLength(end);
       if (tag === 0x0a) {
-        scopeEnd = reader.readLength(end);
         scopeStart = reader.position;
-        reader.position = scopeEnd;
-      } else reader.skip(tag, end);
+        scopeEnd = fieldEnd;
+      } else {
+        urlStart = reader.position;
+        urlEnd = fieldEnd;
+      }
+      reader.position = fieldEnd;
     }
+    this.#scopeSchemaUrl = this.#spans.scope_schema_url.keyOf(reader.bytes, urlStart, urlEnd);
     this.#readScope(scopeStart, scopeEnd);
     reader.position = start;
     while (reader.position < end) {
@@ -246,9 +275,14 @@ export class TraceTranscoder {
     this.#scopeAttributes = scope_attributes.keyOf(this.#list.bytes, 0, this.#list.length);
     this.#scopeName = scope_name.keyOf(bytes, 0, 0);
     this.#scopeVersion = scope_version.keyOf(bytes, 0, 0);
+    this.#scopeDroppedAttributes = 0;
     reader.position = start;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
+      if (tag === 0x20) {
+        this.#scopeDroppedAttributes = reader.readVarint32(end);
+        continue;
+      }
       if (tag !== 0x0a && tag !== 0x12) {
         reader.skip(tag, end);
         continue;
@@ -414,6 +448,8 @@ export class TraceTranscoder {
     columns.scope_name.appendKey(this.#scopeName);
     columns.scope_version.appendKey(this.#scopeVersion);
     columns.scope_attributes.appendKey(this.#scopeAttributes);
+    columns.scope_dropped_attributes_count.append32(this.#scopeDroppedAttributes);
+    columns.scope_schema_url.appendKey(this.#scopeSchemaUrl);
     columns.dropped_attributes_count.append32(droppedAttributes);
     columns.dropped_events_count.append32(droppedEvents);
     appendAttributes(reader, columns, attributes);

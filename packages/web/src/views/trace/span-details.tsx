@@ -72,8 +72,13 @@ export function SpanDetailsPanel({ table, row, onClose, onSelect }: SpanDetailsP
             <LinkItem key={index} link={link} />
           ))}
         </Section>
-        <Section title={say('details.resource')} count={span.resource.length}>
+        <Section
+          title={say('details.resource')}
+          count={span.resource.length}
+          dropped={span.resourceDroppedAttributesCount}
+        >
           <AttributeTable attributes={span.resource} />
+          <SchemaUrl url={span.resourceSchemaUrl} />
         </Section>
         <Section title={say('details.span')}>
           <dl className="span-facts">
@@ -101,6 +106,7 @@ export function SpanDetailsPanel({ table, row, onClose, onSelect }: SpanDetailsP
                 {span.scope.name} <small>{span.scope.version}</small>
               </Item>
             )}
+            {span.scope.schemaUrl !== '' && <Item name={say('details.schemaUrl')}>{span.scope.schemaUrl}</Item>}
             {span.traceState !== '' && (
               <Item name={say('details.traceState')}>
                 <code>{span.traceState}</code>
@@ -108,6 +114,7 @@ export function SpanDetailsPanel({ table, row, onClose, onSelect }: SpanDetailsP
             )}
           </dl>
           {span.scope.attributes.length > 0 && <AttributeTable attributes={span.scope.attributes} />}
+          <Dropped count={span.scope.droppedAttributesCount} />
         </Section>
       </div>
     </aside>
@@ -123,7 +130,6 @@ interface SectionProps {
 }
 
 function Section({ title, count, dropped = 0, children }: SectionProps): ReactNode {
-  const say = useText();
   if (count === 0 && dropped === 0) return null;
   return (
     <details open>
@@ -131,8 +137,25 @@ function Section({ title, count, dropped = 0, children }: SectionProps): ReactNo
         {title} {count !== undefined && <span className="section-count">{count}</span>}
       </summary>
       {children}
-      {dropped > 0 && <p className="dropped">{say('details.dropped', { count: dropped })}</p>}
+      <Dropped count={dropped} />
     </details>
+  );
+}
+
+/** How many attributes, events or links did not come, as their sender left them out. */
+function Dropped({ count }: { readonly count: number }): ReactNode {
+  const say = useText();
+  return count > 0 && <p className="dropped">{say('details.dropped', { count })}</p>;
+}
+
+/** Where the schema URL of the resource is shown, which has no list of facts. */
+function SchemaUrl({ url }: { readonly url: string }): ReactNode {
+  const say = useText();
+  if (url === '') return null;
+  return (
+    <dl className="span-facts">
+      <Item name={say('details.schemaUrl')}>{url}</Item>
+    </dl>
   );
 }
 
@@ -146,17 +169,18 @@ function Item({ name, children }: { readonly name: string; readonly children: Re
 }
 
 function EventItem({ event }: { readonly event: SpanEvent }): ReactNode {
-  const sign = event.offsetNs < 0 ? '' : '+';
+  const say = useText();
+  const { offsetNs } = event;
   return (
     <div className={event.name === 'exception' ? 'span-event exception' : 'span-event'}>
       <p className="span-event-title">
         <span>{event.name}</span>
         <span className="span-event-time">
-          {sign}
-          {formatDuration(event.offsetNs)}
+          {offsetNs === undefined ? say('details.noTime') : `${offsetNs < 0 ? '' : '+'}${formatDuration(offsetNs)}`}
         </span>
       </p>
       <AttributeTable attributes={event.attributes} />
+      <Dropped count={event.droppedAttributesCount} />
     </div>
   );
 }
@@ -169,6 +193,7 @@ function LinkItem({ link }: { readonly link: SpanLink }): ReactNode {
         {say('details.linkTo', { traceId: link.traceId.slice(0, 8), spanId: link.spanId })}
       </Link>
       <AttributeTable attributes={link.attributes} />
+      <Dropped count={link.droppedAttributesCount} />
     </div>
   );
 }
