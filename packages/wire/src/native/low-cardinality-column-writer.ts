@@ -6,12 +6,23 @@ import { grow32, varintLength, write64, writeVarint } from './little-endian.ts';
 const initialSlots = 256;
 
 /**
+ * Past so many slots, the search goes on in a `Map`. At half full, hashes that were not chosen to collide get this far
+ * once in several hundred keys.
+ */
+const maxProbes = 32;
+
+/**
  * LowCardinality(String): each distinct value once, and an index a row.
  *
  * ```
- * slots   hash & mask -> key number + 1, or 0      open addressing, linear probing
- * keys    bytes one behind the other · keyEnds     compared by bytes; no strings are made
+ * slots    hash & mask -> key number + 1, or 0      open addressing, linear probing
+ * keys     bytes one behind the other · keyEnds     compared by bytes; no strings are made
+ * crowded  bytes as text -> key number              the keys that found no slot
  * ```
+ *
+ * The hash has no seed, so that a sender can choose keys that collide. A key finds no slot when another key has its hash,
+ * or after {@link maxProbes} slots; `crowded` holds it then, because V8 hashes text with a secret seed. No slot is ever
+ * freed between two rehashes, so that a later search for the key ends at the same place and goes on there.
  *
  * `restore` leaves keys of dropped rows in the dictionary: an unused key costs its bytes and nothing else.
  */
@@ -23,6 +34,7 @@ export class LowCardinalityColumnWriter implements ColumnWriter {
   #keyHashes = new Uint32Array(initialSlots);
   #keyCount = 0;
   #slots = new Uint32Array(initialSlots);
+  readonly #crowded = new Map<string, number>();
   #indexes = new Uint32Array(initialBytes / 4);
   #length = 0;
   #saved = 0;
@@ -40,15 +52,25 @@ export class LowCardinalityColumnWriter implements ColumnWriter {
   /** The number of a value in the dictionary, added when it is new. */
   keyOf(source: Uint8Array, start: number, end: number): number {
     const hash = hashBytes(source, start, end);
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    for (;;) {
-      const entry = this.#slots[slot]!;
-      if (entry === 0) return this.addKey(hash, slot, source, start, end);
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    const first = hash & mask;
+    for (let slot = first; slot < first + maxProbes; slot++) {
+      const entry = slots[slot & mask]!;
+      if (entry === 0) {
+        slots[slot & mask] = this.#keyCount + 1;
+        return this.addKey(hash, source, start, end);
+      }
       const key = entry - 1;
-      if (this.#keyHashes[key] === hash && this.isKey(key, source, start, end)) return key;
-      slot = (slot + 1) & mask;
+      if (this.#keyHashes[key] !== hash) continue;
+      if (this.isKey(key, source, start, end)) return key;
+      break;
     }
+    const text = textOf(source, start, end);
+    const known = this.#crowded.get(text);
+    if (known !== undefined) return known;
+    this.#crowded.set(text, this.#keyCount);
+    return this.addKey(hash, source, start, end);
   }
 
   private isKey(key: number, source: Uint8Array, start: number, end: number): boolean {
@@ -59,7 +81,7 @@ export class LowCardinalityColumnWriter implements ColumnWriter {
     return true;
   }
 
-  private addKey(hash: number, slot: number, source: Uint8Array, start: number, end: number): number {
+  private addKey(hash: number, source: Uint8Array, start: number, end: number): number {
     const key = this.#keyCount;
     if (key === this.#keyEnds.length) {
       this.#keyEnds = grow32(this.#keyEnds);
@@ -69,20 +91,28 @@ export class LowCardinalityColumnWriter implements ColumnWriter {
     this.#keyEnds[key] = this.#keys.length;
     this.#keyHashes[key] = hash;
     this.#keyCount = key + 1;
-    this.#slots[slot] = key + 1;
     if (this.#keyCount * 2 > this.#slots.length) this.rehash();
     return key;
   }
 
   private rehash(): void {
     const slots = new Uint32Array(this.#slots.length * 2);
+    this.#slots = slots;
+    this.#crowded.clear();
     const mask = slots.length - 1;
     for (let key = 0; key < this.#keyCount; key++) {
-      let slot = this.#keyHashes[key]! & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = key + 1;
+      const hash = this.#keyHashes[key]!;
+      const first = hash & mask;
+      let slot = first;
+      while (slot < first + maxProbes) {
+        const entry = slots[slot & mask]!;
+        if (entry === 0 || this.#keyHashes[entry - 1] === hash) break;
+        slot++;
+      }
+      if (slot < first + maxProbes && slots[slot & mask] === 0) slots[slot & mask] = key + 1;
+      else
+        this.#crowded.set(textOf(this.#keys.bytes, key === 0 ? 0 : this.#keyEnds[key - 1]!, this.#keyEnds[key]!), key);
     }
-    this.#slots = slots;
   }
 
   writePrefix(out: Uint8Array, position: number): number {
@@ -136,7 +166,15 @@ export class LowCardinalityColumnWriter implements ColumnWriter {
     this.#keys.length = 0;
     this.#keyCount = 0;
     this.#slots.fill(0);
+    this.#crowded.clear();
   }
+}
+
+const latin1 = new TextDecoder('latin1');
+
+/** Different text for different bytes. It begins with a letter: V8 hashes text that is an array index without its seed. */
+function textOf(source: Uint8Array, start: number, end: number): string {
+  return `k${latin1.decode(source.subarray(start, end))}`;
 }
 
 /** Four bytes at a time, as each multiplication waits for the last; the rest byte by byte, as FNV-1a does. 32 bits, unsigned. */
