@@ -1,3 +1,5 @@
+import { type SpanKindName, spanKindNames } from '@clew/model';
+
 /** What the doctor looks at of a span. Times are nanoseconds since the epoch. */
 export interface DoctorSpan {
   readonly traceId: string;
@@ -7,7 +9,7 @@ export interface DoctorSpan {
   /** Whether the parent is known to be in another process. */
   readonly hasRemoteParent: boolean;
   readonly name: string;
-  readonly kind: SpanKind;
+  readonly kind: SpanKindName;
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly attributes: ReadonlyMap<string, string>;
@@ -17,9 +19,6 @@ export interface DoctorSpan {
   /** Tells processes apart: `service.instance.id`, else the pid. */
   readonly instance: string;
 }
-
-const kinds = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
-export type SpanKind = (typeof kinds)[number];
 
 // Of OTLP's span flags: whether it is known where the parent is, and whether that is elsewhere.
 const parentIsRemote = 0x300n;
@@ -56,7 +55,7 @@ function readSpan(span: Fields, scope: string, resource: ReadonlyMap<string, str
     parentSpanId: span.bytes(4).toString('hex'),
     hasRemoteParent: (span.integer(16) & parentIsRemote) === parentIsRemote,
     name: span.text(5),
-    kind: kinds[Number(span.integer(6))] ?? 'unspecified',
+    kind: spanKindNames[Number(span.integer(6))] ?? 'unspecified',
     startNs: span.integer(7),
     endNs: span.integer(8),
     attributes: readAttributes(span.messages(9)),

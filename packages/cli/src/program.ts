@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { durationSyntax, parseDurationNs, parseTraceId, traceIdSyntax } from '@clew/model';
 import type { SettingDescription } from '@clew/server/config';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseSince, parseTime } from './time-range.ts';
-
-const traceIdPattern = /^[0-9a-f]{32}$/;
 
 /**
  * The command line of `clew`. What a command does is loaded when it runs: `--help` and a search must not wait for the
@@ -84,7 +83,7 @@ function addTraceCommand(program: Command): void {
   program
     .command('trace')
     .description('Show one trace as a waterfall: its tree, and where its time went.')
-    .argument('<id>', 'trace id, 32 hex digits', parseTraceId)
+    .argument('<id>', 'trace id, up to 32 hex digits', readTraceId)
     .addOption(serverOption())
     .addOption(tokenOption())
     .option('--limit <spans>', 'spans to show at most; 0 shows all', parseCount, 500)
@@ -229,7 +228,7 @@ function addDeleteCommand(program: Command): void {
   program
     .command('delete')
     .description('Delete a trace from the store.')
-    .argument('<id>', 'trace id, 32 hex digits', parseTraceId)
+    .argument('<id>', 'trace id, up to 32 hex digits', readTraceId)
     .addOption(serverOption())
     .addOption(tokenOption())
     .option('-y, --yes', 'do not ask')
@@ -291,14 +290,14 @@ function tokenOption(): Option {
   );
 }
 
-function parseTraceId(text: string): string {
-  const id = text.toLowerCase();
-  if (!traceIdPattern.test(id)) throw new InvalidArgumentError('Give 32 hex digits, as "clew search" lists them.');
-  return id;
+function readTraceId(text: string): string {
+  const traceId = parseTraceId(text);
+  if (traceId === undefined) throw new InvalidArgumentError(`Give ${traceIdSyntax}, as "clew search" lists them.`);
+  return traceId;
 }
 
 function collectTraceId(text: string, previous: readonly string[] = []): string[] {
-  return [...previous, parseTraceId(text)];
+  return [...previous, readTraceId(text)];
 }
 
 function parseCount(text: string): number {
@@ -312,9 +311,9 @@ function parseShare(text: string): number | string {
 }
 
 function parseMs(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('Give a number with ms, s or m, such as 10s.');
-  return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000 }[match[2] as 'ms' | 's' | 'm'];
+  const durationNs = parseDurationNs(text);
+  if (durationNs === undefined) throw new InvalidArgumentError(`Give ${durationSyntax}.`);
+  return durationNs / 1e6;
 }
 
 function collectUrl(text: string, previous: readonly string[] = []): string[] {

@@ -1,6 +1,5 @@
-import type { RetentionLimit, RetentionRequest, RetentionResponse } from '@clew/model';
+import { formatBytes, type RetentionLimit, type RetentionRequest, type RetentionResponse } from '@clew/model';
 import { connect } from './api-client.ts';
-import { formatBytes } from './bytes.ts';
 import { CliError } from './cli-error.ts';
 
 /** The options of `clew retention`, as parsed. */

@@ -1,4 +1,4 @@
-import type { CardinalityStats, StatsResponse, TailSamplingStats } from '@clew/model';
+import { type CardinalityStats, formatBytes, type StatsResponse, type TailSamplingStats } from '@clew/model';
 import { countOf, formatCount } from './count.ts';
 import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -68,13 +68,6 @@ function formatLimited({ foldedServices, truncatedKeys, hasAllKeys }: Cardinalit
     ...(truncatedKeys.length === 0 ? [] : [`not all values of ${list(truncatedKeys)} are completed`]),
     ...(hasAllKeys ? [] : ['not all attribute keys are completed']),
   ].join('; ');
-}
-
-function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1);
-  const value = bytes / 1024 ** power;
-  return `${Number.isInteger(value) || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }
 
 function formatTime(ns: string, nowMs: number): string {

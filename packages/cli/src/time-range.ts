@@ -1,6 +1,5 @@
+import { lookbackSyntax, parseLookbackMs } from '@clew/model';
 import { InvalidArgumentError } from 'commander';
-
-const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /**
  * A length of time back from now, as `90s`, `15m`, `1.5h`, `7d`.
@@ -9,12 +8,9 @@ const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_00
  * @throws {InvalidArgumentError} When it is anything else.
  */
 export function parseSince(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text);
-  const factorMs = unitMs[match?.[2] ?? ''];
-  if (match === null || factorMs === undefined) {
-    throw new InvalidArgumentError('Give a number and a unit (s, m, h, d, w), such as 15m or 1h.');
-  }
-  return Math.round(Number(match[1]) * factorMs);
+  const lookbackMs = parseLookbackMs(text);
+  if (lookbackMs === undefined) throw new InvalidArgumentError(`Give ${lookbackSyntax}.`);
+  return lookbackMs;
 }
 
 /**

@@ -1,7 +1,11 @@
-import { detailsOf, keyValueToJson, type SpanDetails, type TraceTable } from '@clew/model';
-
-const kinds = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
-const statusCodes = ['unset', 'ok', 'error'];
+import {
+  detailsOf,
+  keyValueToJson,
+  type SpanDetails,
+  spanKindNames,
+  spanStatusNames,
+  type TraceTable,
+} from '@clew/model';
 
 /**
  * A trace as a value for JSON: spans in the order of the waterfall, all that is known of each. Times are Unix nanoseconds
@@ -24,9 +28,9 @@ function describeSpan(span: SpanDetails, depth: number): object {
   return {
     ...span,
     depth,
-    kind: kinds[span.kind] ?? String(span.kind),
+    kind: spanKindNames[span.kind] ?? String(span.kind),
     startNs: String(span.startNs),
-    statusCode: statusCodes[span.statusCode] ?? String(span.statusCode),
+    statusCode: spanStatusNames[span.statusCode] ?? String(span.statusCode),
     attributes: span.attributes.map(keyValueToJson),
     events: span.events.map((event) => ({
       ...event,

@@ -1,3 +1,5 @@
+import type { SpanKindName } from './span-vocabulary.ts';
+
 /**
  * What server and clients exchange over Clew's own HTTP API (`/clew/v1/…`, on the port of the UI):
  *
@@ -10,13 +12,15 @@
  * GET /clew/v1/attributes?prefix=&limit=&start=&end=           -> AttributeKeysResponse
  * GET /clew/v1/attribute-values?key=&prefix=&limit=&start=&end= -> AttributeValuesResponse
  * GET /clew/v1/stats                          -> StatsResponse, also while the engine is away
- * GET /clew/v1/traces/<32 hex>                -> Native blocks, see tableFromNative; 404 with ErrorResponse
- * DELETE /clew/v1/traces/<32 hex>             -> DeleteTraceResponse; 404 with ErrorResponse
+ * GET /clew/v1/traces/<trace id>              -> Native blocks, see tableFromNative; 404 with ErrorResponse
+ * DELETE /clew/v1/traces/<trace id>           -> DeleteTraceResponse; 404 with ErrorResponse
  * GET /clew/v1/retention                      -> RetentionResponse
  * PUT /clew/v1/retention <RetentionRequest>   -> RetentionResponse, after a run with the new limits
  * GET /clew/v1/redactions                     -> RedactionsResponse, the newest first
  * POST /clew/v1/redactions <RedactionRequest> -> Redaction
  * ```
+ *
+ * A trace id is read by {@link parseTraceId}: of 64 or 128 bits, in any case.
  *
  * Every answer that is not 2xx is JSON of the shape {@link ErrorResponse}.
  */
@@ -88,8 +92,6 @@ export interface CallMetrics {
   readonly p95Ns: number;
   readonly p99Ns: number;
 }
-
-export type SpanKindName = 'unspecified' | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
 export interface OperationMetrics extends CallMetrics {
   readonly service: string;

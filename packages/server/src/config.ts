@@ -1,5 +1,7 @@
+import { bytesSyntax, parseBytes } from '@clew/model';
 import { z } from 'zod';
 import { maxTokens, tokenPattern } from './access-tokens.ts';
+import { ageSyntax, isAgeMs, parseAgeMs } from './age.ts';
 import { readConfigFile } from './config/config-file.ts';
 import { describeSettings, type SettingDescription } from './config/describe.ts';
 import type { Environment } from './config/environment.ts';
@@ -9,7 +11,6 @@ import type { SettingTable } from './config/setting.ts';
 import { type DropRule, dropRuleSchema, maxDropRules } from './drop-rules.ts';
 import { ClewError } from './errors.ts';
 import { type KeepRule, keepRuleSchema, maxKeepRules } from './keep-rules.ts';
-import { ageSyntax, bytesSyntax, isAgeMs, parseAgeMs, parseBytes } from './quantity.ts';
 import { maxTenants, type Tenant, tenantsSchema } from './tenants.ts';
 
 const mib = 1024 * 1024;

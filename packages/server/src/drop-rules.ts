@@ -1,12 +1,11 @@
+import { type SpanKindName, spanKindNames } from '@clew/model';
 import { z } from 'zod';
-
-const kinds = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
 
 /** Spans that are not stored: those for which all that the rule names holds. In a text, `*` stands for any characters. */
 export interface DropRule {
   readonly service?: string | undefined;
   readonly name?: string | undefined;
-  readonly kind?: (typeof kinds)[number] | undefined;
+  readonly kind?: SpanKindName | undefined;
   /** By key: the value as text. */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
@@ -18,7 +17,7 @@ export const dropRuleSchema: z.ZodType<DropRule> = z
   .strictObject({
     service: pattern.optional(),
     name: pattern.optional(),
-    kind: z.enum(kinds).optional(),
+    kind: z.enum(spanKindNames).optional(),
     attributes: z.record(z.string().min(1), scalar).optional(),
   })
   .refine((rule) => describeDropRule(rule) !== '');
@@ -56,7 +55,7 @@ export class DropRules {
       text: describeDropRule(rule),
       service: compile(rule.service),
       name: compile(rule.name),
-      kind: rule.kind === undefined ? -1 : kinds.indexOf(rule.kind),
+      kind: rule.kind === undefined ? -1 : spanKindNames.indexOf(rule.kind),
       attributes: Object.entries(rule.attributes ?? {}).map(([key, value]) => [key, compile(value)!] as const),
     }));
   }

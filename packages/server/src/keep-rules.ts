@@ -1,5 +1,5 @@
+import { durationSyntax, parseDurationNs } from '@clew/model';
 import { z } from 'zod';
-import { durationSyntax, parseDurationNs } from './duration.ts';
 
 /** Traces that tail sampling keeps: those for which all that the rule names holds. In a text, `*` stands for any characters. */
 export interface KeepRule {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseDurationNs } from '#src/duration.js';
 import type { RawParameters } from '#src/query/parameters.js';
 import { parseSearch } from '#src/query/search-request.js';
 
@@ -40,23 +39,4 @@ describe('the parameters of a search', () => {
     assert.deepEqual(search.attributes[19], { key: 'a', value: 'b=c' });
     assert.equal(parseSearch({ limit: '1' }, nowMs).limit, 1);
   });
-
-  const durations: readonly [string, number | undefined][] = [
-    ['7ns', 7],
-    ['300us', 300e3],
-    ['300µs', 300e3],
-    ['200ms', 200e6],
-    ['1.5s', 1.5e9],
-    ['2m', 120e9],
-    ['2500h', 9e15],
-    ['2500.1h', undefined],
-    ['1.5', undefined],
-    ['-1s', undefined],
-    ['1.s', undefined],
-    ['1 s', undefined],
-    ['1S', undefined],
-  ];
-  for (const [text, durationNs] of durations) {
-    test(`the duration ${text} is ${durationNs}`, () => assert.equal(parseDurationNs(text), durationNs));
-  }
 });

@@ -1,4 +1,4 @@
-import type { CallMetrics, OperationMetrics, OperationMetricsResponse } from '@clew/model';
+import { type CallMetrics, type OperationMetrics, type OperationMetricsResponse, spanKindNames } from '@clew/model';
 import type { StoreClient } from '../store/client.ts';
 import { type DurationBuckets, readQuantileNs } from './duration-buckets.ts';
 import { type RawParameters, readInteger, readOne, refuse, refuseUnknown } from './parameters.ts';
@@ -9,8 +9,6 @@ const maxOperations = 1_000;
 /** Of one answer, over all operations. */
 const maxPoints = 100_000;
 const maxPointsPerOperation = 1_500;
-
-const kinds = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
 
 export interface OperationMetricsQuery extends Window {
   readonly service: string | undefined;
@@ -103,7 +101,7 @@ function describe(rows: readonly Row[], withPoints: boolean): OperationMetrics {
   return {
     service,
     name,
-    kind: kinds[kind] ?? 'unspecified',
+    kind: spanKindNames[kind] ?? 'unspecified',
     ...summarise(rows),
     ...(withPoints && { points: rows.map((row) => ({ start: row.time * 1000, ...summarise([row]) })) }),
   };

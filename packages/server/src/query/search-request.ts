@@ -1,4 +1,4 @@
-import { durationSyntax, parseDurationNs } from '../duration.ts';
+import { durationSyntax, parseDurationNs } from '@clew/model';
 import { type RawParameters, readAll, readInteger, readOne, refuse, refuseUnknown } from './parameters.ts';
 import { readWindow, type Window } from './window.ts';
 

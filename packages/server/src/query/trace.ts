@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { parseTraceId, traceIdSyntax } from '@clew/model';
 import { ClewError } from '../errors.ts';
 import type { StoreClient } from '../store/client.ts';
 import { toStoreError } from '../store/store-error.ts';
@@ -75,11 +76,7 @@ LIMIT 1 BY resource_hash`,
 
 /** @throws ClewError CLEW_PARAMETER_INVALID */
 export function readTraceId(text: string): string {
-  const traceId = text.toLowerCase();
-  if (!/^[0-9a-f]{32}$/.test(traceId) || /^0+$/.test(traceId)) {
-    refuse('traceId', text, '32 hexadecimal digits, not all zero');
-  }
-  return traceId;
+  return parseTraceId(text) ?? refuse('traceId', text, traceIdSyntax);
 }
 
 /**

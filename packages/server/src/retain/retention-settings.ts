@@ -1,6 +1,6 @@
-import type { RetentionRequest, RetentionResponse } from '@clew/model';
+import { bytesSyntax, parseBytes, type RetentionRequest, type RetentionResponse } from '@clew/model';
 import { z } from 'zod';
-import { ageSyntax, bytesSyntax, formatAge, isAgeMs, parseAgeMs, parseBytes } from '../quantity.ts';
+import { ageSyntax, formatAge, isAgeMs, parseAgeMs } from '../age.ts';
 import { refuse, refuseUnknown } from '../query/parameters.ts';
 import type { RetentionLimits } from './plan.ts';
 import { readState, writeState } from './state-file.ts';

@@ -1,4 +1,4 @@
-import { parseDurationNs } from '../duration.ts';
+import { parseDurationNs } from '@clew/model';
 import type { KeepRule } from '../keep-rules.ts';
 import { attributeColumns } from '../query/conditions.ts';
 import type { Statement } from '../query/statement.ts';
