@@ -11,11 +11,12 @@ import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type Pipeline, startPipeline, type Undo } from './pipeline.ts';
 import { BodyBudget } from './receive/body-budget.ts';
+import { BoundedStreams } from './receive/bounded-streams.ts';
 import { jaegerGrpcProtocol, otlpGrpcProtocol } from './receive/grpc-protocol.ts';
 import { createGrpcReceiver } from './receive/grpc-receiver.ts';
+import { createHttpReceiver } from './receive/http-receiver.ts';
 import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
-import { createOtlpHttpServer } from './receive/otlp-http.ts';
-import { createTextReceiver } from './receive/text-receiver.ts';
+import { otlpHttpProtocol } from './receive/otlp-http.ts';
 import { zipkinProtocol } from './receive/zipkin-http.ts';
 import { createHealthServer } from './serve/health.ts';
 import { isLoopback } from './serve/host-check.ts';
@@ -229,33 +230,37 @@ async function startReceiving({
   };
   const overHttp = (server: Server | SecureServer): Receiver => ({ server, close: () => closeServer(server) });
   // One as large as is allowed, and others beside it; many, where only small ones are allowed.
-  const budget = new BodyBudget(Math.max(2 * config.maxRequestBytes, 64 * 1024 * 1024));
+  const { maxRequestBytes, requestTimeoutMs } = config;
+  const budget = new BodyBudget({ maxBytes: Math.max(2 * maxRequestBytes, 64 * 1024 * 1024), requestTimeoutMs });
+  const shares = new Map([main, ...tenants].map((pipeline) => [pipeline, budget.createShare()]));
   const destinationOf = (receiver: string) => {
-    const toDestination = ({ ingest, waitForRoom, metrics }: Pipeline) => ({
-      ingest,
-      waitForRoom,
-      metrics: metrics.receiver(receiver),
+    const toDestination = (pipeline: Pipeline) => ({
+      ingest: pipeline.ingest,
+      waitForRoom: pipeline.waitForRoom,
+      memory: shares.get(pipeline)!,
+      metrics: pipeline.metrics.receiver(receiver),
     });
     return createLookup(tokens, 'ingest', toDestination(main), tenants.map(toDestination));
   };
   const optionsOf = (name: string, corsOrigins = config.ingestCorsOrigins) => ({
     destinationOf: destinationOf(name),
     corsOrigins,
-    maxRequestBytes: config.maxRequestBytes,
-    budget,
+    maxRequestBytes,
     metrics: main.metrics.receiver(name),
     tls,
-    requestTimeoutMs: config.requestTimeoutMs,
+    requestTimeoutMs,
     log,
   });
+  const uncountedStreams = new BoundedStreams(maxUncountedStreams);
   const grpcOptionsOf = (name: string) => ({
     ...optionsOf(name),
+    uncountedStreams,
     isReady: async () => (await readiness.reportOn('ingest')).ready,
   });
-  const otlp = createOtlpHttpServer(optionsOf('otlp-http'));
+  const otlp = createHttpReceiver(otlpHttpProtocol, optionsOf('otlp-http'));
   const otlpGrpc = createGrpcReceiver(otlpGrpcProtocol, grpcOptionsOf('otlp-grpc'));
-  const zipkin = createTextReceiver(zipkinProtocol, optionsOf('zipkin'));
-  const jaeger = createTextReceiver(jaegerThriftProtocol, optionsOf('jaeger-http', []));
+  const zipkin = createHttpReceiver(zipkinProtocol, optionsOf('zipkin'));
+  const jaeger = createHttpReceiver(jaegerThriftProtocol, optionsOf('jaeger-http', []));
   const jaegerGrpc = createGrpcReceiver(jaegerGrpcProtocol, grpcOptionsOf('jaeger-grpc'));
   return {
     otlpUrl: await start(overHttp(otlp), 'otlpHttpPort', 'otlp-http'),
@@ -265,6 +270,9 @@ async function startReceiving({
     jaegerGrpcUrl: await start(jaegerGrpc, 'jaegerGrpcPort', 'jaeger-grpc'),
   };
 }
+
+/** Each costs some 10 KiB, its headers included. */
+const maxUncountedStreams = 4_096;
 
 type ReceiverPort = 'otlpHttpPort' | 'otlpGrpcPort' | 'zipkinPort' | 'jaegerHttpPort' | 'jaegerGrpcPort';
 

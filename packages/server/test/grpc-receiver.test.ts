@@ -7,17 +7,21 @@ import { gzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import { createLogger } from '#src/log.js';
 import { BodyBudget } from '#src/receive/body-budget.js';
+import { BoundedStreams } from '#src/receive/bounded-streams.js';
+import type { ExportRequest, ExportResult } from '#src/receive/export-request.js';
 import { otlpGrpcProtocol } from '#src/receive/grpc-protocol.js';
 import { createGrpcReceiver, type GrpcReceiverOptions } from '#src/receive/grpc-receiver.js';
 import { createGrpcServer, type GrpcServer } from '#src/receive/grpc-server.js';
-import type { ExportRequest, ExportResult } from '#src/receive/otlp-http.js';
 import { exportPath, frame, GrpcCaller, healthPath, RawCaller, readDetails } from './grpc-calls.js';
 
 const mib = 2 ** 20;
+/** What every request under way holds. */
+const headBytes = 16 * 1024;
 
 let receiver: GrpcServer;
 let url: string;
 let budget: BodyBudget;
+let streams: BoundedStreams;
 let raw: RawCaller;
 
 afterEach(async () => {
@@ -29,16 +33,29 @@ afterEach(async () => {
 type Take = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 
 const refusals: string[] = [];
+const log = createLogger('silent');
+
+interface StartOptions {
+  readonly knows: (header: string | undefined) => boolean;
+  readonly waitForRoom: () => Promise<void>;
+  readonly budgetBytes: number;
+  readonly maxStreams: number;
+}
 
 /** A receiver of small limits whose answer is the message. */
 async function start(
   {
     knows = () => true,
+    waitForRoom = async () => {},
+    budgetBytes = 4 * mib,
+    maxStreams = 100,
     ...options
-  }: Partial<GrpcReceiverOptions> & { knows?: (header: string | undefined) => boolean } = {},
+  }: Partial<GrpcReceiverOptions> & Partial<StartOptions> = {},
   take: Take = async (bytes) => bytes,
 ) {
-  budget = new BodyBudget(4 * mib);
+  budget = new BodyBudget({ maxBytes: budgetBytes, requestTimeoutMs: 60_000 });
+  const memory = budget.createShare();
+  streams = new BoundedStreams(maxStreams);
   refusals.length = 0;
   const taken = new WeakMap<ExportResult, Uint8Array>();
   const metrics = { acknowledge: () => {}, refuse: (reason: string) => void refusals.push(reason) };
@@ -50,14 +67,14 @@ async function start(
   receiver = createGrpcReceiver(
     { ...otlpGrpcProtocol, encodeResponse: (result) => taken.get(result)! },
     {
-      destinationOf: (header) => (knows(header) ? { ingest, waitForRoom: async () => {}, metrics } : undefined),
+      destinationOf: (header) => (knows(header) ? { ingest, waitForRoom, memory, metrics } : undefined),
       maxRequestBytes: mib,
-      budget,
+      uncountedStreams: streams,
       requestTimeoutMs: 60_000,
       metrics,
       tls: undefined,
       isReady: async () => true,
-      log: createLogger('silent'),
+      log,
       ...options,
     },
   );
@@ -137,6 +154,13 @@ describe('a receiver for gRPC', () => {
       'The message has the compressed flag 1, and grpc-encoding is "identity".',
     ],
     [
+      'a flag that is none',
+      frame(Buffer.from('a'), 2),
+      { 'grpc-encoding': 'gzip' },
+      status.INVALID_ARGUMENT,
+      'The message has the compressed flag 2, which must be 0 or 1.',
+    ],
+    [
       'gzip that is none',
       frame(Buffer.from('plain'), 1),
       { 'grpc-encoding': 'gzip' },
@@ -167,6 +191,17 @@ describe('a receiver for gRPC', () => {
     assert.equal(end['grpc-status'], '0');
   });
 
+  for (const encoding of ['x-gzip', 'GZIP', 'identity, gzip']) {
+    it(`knows gzip by the name ${encoding}`, async () => {
+      await start({}, async (bytes) => {
+        assert.equal(Buffer.from(bytes).toString(), 'abc');
+        return bytes;
+      });
+      const end = await raw.open({ 'grpc-encoding': encoding }).end(frame(gzipSync('abc'), 1));
+      assert.equal(end['grpc-status'], '0');
+    });
+  }
+
   it('refuses a message that is announced too large before it is sent, and stops the sender', async () => {
     await start();
     const { stream, ended } = raw.open();
@@ -176,29 +211,62 @@ describe('a receiver for gRPC', () => {
     assert.equal(stream.rstCode, 0);
   });
 
-  it('counts what it reads: senders that fill the limit together are refused with RetryInfo, and give it back', async () => {
-    await start();
-    // Each announces a mebibyte, sends all of it but a byte, and waits.
-    const part = frame(Buffer.alloc(mib - 1), 0, mib);
-    const stalled = Array.from({ length: 4 }, () => raw.open());
-    for (const { stream } of stalled) stream.write(part);
-    await untilHeld(4 * mib);
+  it('refuses with RetryInfo what there is no room for, and gives back what it held', async () => {
+    await start({ budgetBytes: mib });
     const caller = new GrpcCaller(url);
-    const { code, details, metadata } = await caller.fail(exportPath, Buffer.alloc(5));
+    const { code, details, metadata } = await caller.fail(exportPath, Buffer.alloc(mib));
     assert.equal(code, status.UNAVAILABLE);
-    assert.match(details, /requests under way hold 4194304 bytes; the limit is 4194304/);
+    assert.match(details, /requests under way hold \d+ bytes; the limit is 1048576/);
     assert.deepEqual(readDetails(metadata)?.retryDelay, { retry_delay: { seconds: 1 } });
-    stalled[0]!.stream.close();
-    await untilHeld(3 * mib);
-    assert.equal((await caller.call(exportPath, Buffer.alloc(mib))).length, mib);
+    assert.deepEqual(refusals, ['too_much_waiting']);
+    await untilHeld(0);
+    assert.equal((await caller.call(exportPath, Buffer.alloc(mib - headBytes))).length, mib - headBytes);
     caller.close();
+  });
+
+  it('has calls that stall give way to one that comes, however much they announced', async () => {
+    await start();
+    // Each sends all of a mebibyte but a byte, and waits.
+    const part = frame(Buffer.alloc(mib - 1), 0, mib);
+    const stalled = Array.from({ length: 3 }, () => raw.open());
+    for (const { stream } of stalled) stream.write(part);
+    await untilHeld(3 * (mib + headBytes));
+    const caller = new GrpcCaller(url);
+    for (let answered = false; !answered; ) {
+      answered = await caller.call(exportPath, Buffer.alloc(mib)).then(
+        () => true,
+        ({ code }: { code: number }) => assert.equal(code, status.UNAVAILABLE) ?? false,
+      );
+    }
+    caller.close();
+    const ends = await Promise.all(stalled.map(({ ended }) => ended));
+    for (const end of ends) {
+      assert.equal(end['grpc-status'], String(status.UNAVAILABLE));
+      assert.match(decodeURIComponent(String(end['grpc-message'])), /gave way to others|came too slowly/);
+    }
+    await untilHeld(0);
+  });
+
+  it('holds what a call may send while it waits for room, and nothing of it once it has gone', async () => {
+    let letIn = () => {};
+    const room = new Promise<void>((resolve) => {
+      letIn = resolve;
+    });
+    await start({ waitForRoom: () => room });
+    const waiting = [raw.open(), raw.open()];
+    for (const { stream } of waiting) stream.write(frame(Buffer.alloc(10)));
+    await untilHeld(2 * (headBytes + 256 * 1024));
+    waiting[0]!.stream.close();
+    letIn();
+    assert.equal((await waiting[1]!.end(Buffer.alloc(0)))['grpc-status'], '0');
+    await untilHeld(0);
   });
 
   it('ends a call that takes too long to send its message, and takes its memory back', async () => {
     await start({ requestTimeoutMs: 200 });
     const { stream, ended } = raw.open();
     stream.write(frame(Buffer.alloc(100_000), 0, 200_000));
-    await untilHeld(200_000);
+    await untilHeld(headBytes + 200_000);
     const end = await ended;
     assert.equal(end['grpc-status'], String(status.DEADLINE_EXCEEDED));
     assert.equal(decodeURIComponent(String(end['grpc-message'])), 'The message took more than 200 ms.');
@@ -252,6 +320,65 @@ describe('a receiver for gRPC', () => {
     caller.close();
   });
 
+  it('reads of a health check no more than a name of a service needs, and nothing that is compressed', async () => {
+    await start({ knows: () => false });
+    const longest = Buffer.concat([Buffer.from([0x0a, 0xfd, 7]), Buffer.alloc(1021, 'x')]);
+    assert.equal(longest.length, 1024);
+    for (const [bytes, code, message] of [
+      [frame(longest), status.NOT_FOUND, /There is no service x+ at this port/],
+      [frame(Buffer.alloc(0), 0, 1025), status.RESOURCE_EXHAUSTED, /1025 bytes; the limit of this method is 1024/],
+      [frame(gzipSync(''), 1), status.UNIMPLEMENTED, /takes no compressed message/],
+      [frame(Buffer.from([0x0a, 0x3a, 0x61])), status.INVALID_ARGUMENT, /malformed protobuf at byte/],
+      [frame(Buffer.from([0x0a, 1, 0xff])), status.INVALID_ARGUMENT, /not UTF-8/],
+      [frame(Buffer.from([0x07])), status.INVALID_ARGUMENT, /malformed protobuf at byte/],
+    ] as const) {
+      const end = await raw.open({ ':path': healthPath, 'grpc-encoding': 'gzip' }).end(bytes);
+      assert.equal(end['grpc-status'], String(code));
+      assert.match(decodeURIComponent(String(end['grpc-message'])), message);
+    }
+    assert.equal(budget.heldBytes, 0);
+  });
+
+  it('has of health checks without their message the oldest give way, and holds no memory for spans for them', async () => {
+    await start({ knows: () => false, maxStreams: 3 });
+    const silent = [];
+    for (let index = 0; index < 4; index++) {
+      silent.push(raw.open({ ':path': healthPath }));
+      silent[index]!.stream.write(frame(Buffer.alloc(0), 0, 10).subarray(0, 3));
+    }
+    const end = await silent[0]!.ended;
+    assert.equal(end['grpc-status'], String(status.UNAVAILABLE));
+    assert.match(decodeURIComponent(String(end['grpc-message'])), /Too many health checks are under way/);
+    const asked = await raw.open({ ':path': healthPath }).end(frame(Buffer.alloc(0)));
+    assert.equal(asked['grpc-status'], '0');
+    assert.ok(streams.size <= 3);
+    assert.equal(budget.heldBytes, 0);
+  });
+
+  it('does not speak Watch of the health check, with a token or without', async () => {
+    await start({ knows: () => false });
+    const end = await raw.open({ ':path': '/grpc.health.v1.Health/Watch' }).end(frame(Buffer.alloc(0)));
+    assert.equal(end['grpc-status'], String(status.UNIMPLEMENTED));
+  });
+
+  it('closes what is not gRPC once it is answered, though its sender never comes to an end', async () => {
+    await start();
+    const { stream, ended } = raw.open({ 'content-type': 'text/plain' });
+    stream.write('x');
+    assert.equal((await ended)[':status'], 415);
+  });
+
+  it('takes no more of headers than a token and what proxies add', async () => {
+    await start();
+    const end = (bytes: number) =>
+      raw
+        .open({ 'x-long': 'x'.repeat(bytes) })
+        .end(frame(Buffer.from('a')))
+        .then((headers) => headers['grpc-status']);
+    assert.equal(await end(7_000), '0');
+    assert.equal(await end(8_192), undefined);
+  });
+
   it('lets no connection have more calls under way than its limit', async () => {
     await start();
     const settings = (await once(raw.session, 'remoteSettings')) as [{ maxConcurrentStreams?: number }];
@@ -266,18 +393,32 @@ describe('a receiver for gRPC', () => {
     assert.equal((await raw.open().end(frame(Buffer.from('a'))))['grpc-status'], '0');
   });
 
-  it('cuts off a connection that says nothing, and ends one that has been idle', async () => {
-    receiver = createGrpcServer({
-      answer: (stream) => stream.close(),
-      tls: undefined,
-      log: createLogger('silent'),
-      silenceTimeoutMs: 100,
-      idleTimeoutMs: 300,
+  for (const [what, timeouts] of [
+    ['makes no call, though it pings', { firstCallTimeoutMs: 300 }],
+    ['has made none for long, though it pings', { idleTimeoutMs: 300 }],
+  ] as const) {
+    it(`ends a connection that ${what}`, async () => {
+      receiver = createGrpcServer({ answer: (stream) => stream.close(), tls: undefined, log, ...timeouts });
+      await listen();
+      if ('idleTimeoutMs' in timeouts) await raw.open().ended;
+      const pings = setInterval(() => raw.session.ping(() => {}), 20);
+      raw.session.once('close', () => clearInterval(pings));
+      await once(raw.session, 'close');
     });
+  }
+
+  it('cuts off a connection that says nothing, or does not confirm what it may send', async () => {
+    receiver = createGrpcServer({ answer: (stream) => stream.close(), tls: undefined, log, silenceTimeoutMs: 100 });
     await listen();
-    const socket = connect(Number(new URL(url).port), '127.0.0.1');
-    await once(socket.resume(), 'close');
-    await once(raw.session, 'close');
+    const preface = Buffer.concat([
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+    ]);
+    for (const bytes of ['', preface]) {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      socket.write(bytes);
+      await once(socket.resume(), 'close');
+    }
   });
 
   it('says INTERNAL and nothing of the reason when the method fails in a way that nobody foresaw', async () => {
@@ -318,7 +459,7 @@ describe('a receiver for gRPC', () => {
     await start();
     const { stream, ended } = raw.open();
     stream.write(frame(Buffer.alloc(10), 0, 20));
-    await untilHeld(20);
+    await untilHeld(headBytes + 20);
     await receiver.close(100);
     assert.deepEqual(await ended, {});
     await untilHeld(0);

@@ -88,6 +88,29 @@ describe('compressed bodies', () => {
     );
   });
 
+  for (const encoding of ['x-gzip', 'GZIP', 'X-GZip', 'gzip, identity', 'identity,gzip', ' gzip ,']) {
+    it(`of gzip may be called ${JSON.stringify(encoding)}`, async () => {
+      receiver = await startOtlpReceiver();
+      assert.equal((await post(zlib.gzipSync('abc'), { ...protobuf, 'content-encoding': encoding })).status, 200);
+      assert.equal(Buffer.from(receiver.received[0]!.bytes).toString(), 'abc');
+    });
+  }
+
+  for (const encoding of ['', 'identity', 'Identity', 'identity, identity', ',']) {
+    it(`are none when the encoding is ${JSON.stringify(encoding)}`, async () => {
+      receiver = await startOtlpReceiver();
+      assert.equal((await post('abc', { ...protobuf, 'content-encoding': encoding })).status, 200);
+      assert.equal(Buffer.from(receiver.received[0]!.bytes).toString(), 'abc');
+    });
+  }
+
+  it('are compressed once', async () => {
+    receiver = await startOtlpReceiver();
+    const answer = await post(zlib.gzipSync(zlib.gzipSync('abc')), { ...protobuf, 'content-encoding': 'gzip, x-gzip' });
+    assert.equal(answer.status, 415);
+    assert.match(await answer.text(), /Content-Encoding "gzip, gzip" is more than one; send gzip/);
+  });
+
   it('of gzip that are cut off are refused', async () => {
     receiver = await startOtlpReceiver();
     const answer = await post(zlib.gzipSync('abc').subarray(0, -9), { ...protobuf, 'content-encoding': 'gzip' });

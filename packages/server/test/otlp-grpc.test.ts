@@ -72,10 +72,7 @@ describe('OTLP over gRPC', () => {
     assert.equal((await caller.call(exportPath, paddedRequest(maxRequestBytes))).length, 0);
     const { code, details, metadata } = await caller.fail(exportPath, paddedRequest(maxRequestBytes + 1));
     assert.equal(code, status.RESOURCE_EXHAUSTED);
-    assert.match(
-      details,
-      /The message has 100001 bytes; the limit is 100000 \(CLEW_MAX_REQUEST_BYTES\)\. Send smaller/,
-    );
+    assert.match(details, /The body has 100001 bytes; the limit is 100000 \(CLEW_MAX_REQUEST_BYTES\)\. Send smaller/);
     assert.equal(readDetails(metadata), undefined);
   });
 

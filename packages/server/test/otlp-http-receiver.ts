@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createLogger } from '#src/log.js';
 import { BodyBudget } from '#src/receive/body-budget.js';
-import { createOtlpHttpServer, type ExportRequest, type OtlpHttpOptions } from '#src/receive/otlp-http.js';
+import type { ExportRequest } from '#src/receive/export-request.js';
+import { createHttpReceiver, type HttpReceiverOptions } from '#src/receive/http-receiver.js';
+import { otlpHttpProtocol } from '#src/receive/otlp-http.js';
 
 export interface TestReceiver {
   readonly url: string;
@@ -12,17 +14,17 @@ export interface TestReceiver {
 }
 
 /** The receiver of OTLP/HTTP alone, with a limit of 1 MiB and without what comes behind it. */
-export async function startOtlpReceiver(options: Partial<OtlpHttpOptions> = {}): Promise<TestReceiver> {
+export async function startOtlpReceiver(options: Partial<HttpReceiverOptions> = {}): Promise<TestReceiver> {
   const received: ExportRequest[] = [];
   const metrics = { acknowledge: () => {}, refuse: () => {} };
   const ingest = async (request: ExportRequest) => {
     received.push(request);
     return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
   };
-  const server = createOtlpHttpServer({
-    destinationOf: () => ({ ingest, waitForRoom: async () => {}, metrics }),
+  const memory = new BodyBudget({ maxBytes: 2 ** 26, requestTimeoutMs: 60_000 }).createShare();
+  const server = createHttpReceiver(otlpHttpProtocol, {
+    destinationOf: () => ({ ingest, waitForRoom: async () => {}, memory, metrics }),
     maxRequestBytes: 2 ** 20,
-    budget: new BodyBudget(2 ** 26),
     corsOrigins: [],
     requestTimeoutMs: 60_000,
     metrics,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
@@ -136,6 +137,30 @@ describe('the Zipkin receiver', () => {
     assert.equal(stored.get('get')!.service, 'unknown_service');
   });
 
+  for (const type of [
+    undefined,
+    '',
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/octet-stream',
+    'x',
+  ]) {
+    it(`takes JSON with ${type === undefined ? 'no Content-Type' : `the Content-Type "${type}"`}, as Zipkin does`, async () => {
+      const id = randomBytes(8).toString('hex');
+      const span = JSON.stringify([{ traceId: id, id: 'b1', name: 'get', timestamp: 1_790_000_000_000_000 }]);
+      // Not fetch, which has a type for every text.
+      const request = httpRequest(`${server.zipkinUrl}/api/v2/spans`, {
+        method: 'POST',
+        headers: type === undefined ? {} : { 'content-type': type },
+      });
+      request.end(span);
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      response.resume();
+      assert.equal(response.statusCode, 202);
+      assert.ok((await fetchStoredTrace(server.uiUrl, id.padStart(32, '0'), 1)).has('get'));
+    });
+  }
+
   it('keeps the good spans of a request, and refuses one in which none is good', async () => {
     const good = { traceId: 'c1', id: 'd1', name: 'good', timestamp: 1_790_000_000_000_000 };
     const bad = { traceId: 'xyz', id: 'd2' };
@@ -160,10 +185,16 @@ describe('the Zipkin receiver', () => {
       /malformed protobuf at byte/,
     ],
     [
-      'an unknown type',
-      () => post('[]', { 'content-type': 'application/x-thrift' }),
+      'thrift, which says that it is none of both and is not JSON',
+      () => post(Buffer.from([0x0c, 0, 0, 0, 1]), { 'content-type': 'application/x-thrift' }),
+      400,
+      /malformed JSON/,
+    ],
+    [
+      'what a page of any origin can have a browser send',
+      () => post('[]', { 'content-type': 'text/plain', origin: 'https://evil.example' }),
       415,
-      /"application\/x-thrift" is not Zipkin v2; send application\/json or application\/x-protobuf/,
+      /"text\/plain" is not Zipkin v2; send application\/json or application\/x-protobuf/,
     ],
     ['an unknown compression', () => post('[]', { ...json, 'content-encoding': 'br' }), 415, /"br" is not supported/],
     ['a byte too many', () => post(' '.repeat(maxRequestBytes + 1)), 413, /200001 bytes; the limit is 200000/],

@@ -1,7 +1,8 @@
 import type { TokenLookup } from '../access-tokens.ts';
 import type { ReceiverMetrics } from '../metrics.ts';
+import type { BodyShare } from './body-budget.ts';
+import type { Ingest } from './export-request.ts';
 import { OtlpError } from './otlp-error.ts';
-import type { Ingest } from './otlp-http.ts';
 
 /** Where the spans of a sender go. */
 export interface Destination {
@@ -11,6 +12,8 @@ export interface Destination {
    * @throws OtlpError 503 when that takes too long
    */
   readonly waitForRoom: (bytes: number) => Promise<void>;
+  /** Its part of the memory for requests that are being read. */
+  readonly memory: BodyShare;
   readonly metrics: ReceiverMetrics;
 }
 

@@ -1,50 +1,32 @@
 import type { IncomingMessage } from 'node:http';
 import { releaseMemory } from '../release-memory.ts';
 import type { Destination } from './authorize.ts';
-import type { BodyBudget } from './body-budget.ts';
-import { compressions, decompress } from './decompress.ts';
-import { GrowingBody, tooLarge } from './growing-body.ts';
-import { OtlpError } from './otlp-error.ts';
+import { readContentEncoding } from './content-encoding.ts';
+import type { GrowingBody } from './growing-body.ts';
+
+/** What Node reads of a request whose body nobody wants yet: the rest of a read of its socket. */
+const unreadBytes = 64 * 1024;
 
 /**
  * The whole body of a request, uncompressed, in an ArrayBuffer of its own.
  *
- * @param maxBytes the limit before and after decompression, as the OTLP specification demands
- * @param budget holds what is read until it is complete; from then on it is the caller's to bound
+ * @param body holds what is read until it is complete
  * @param waitForRoom asked before the first byte is read, and after what can be refused without reading
  * @throws OtlpError 413 when it is larger, 415 for an unknown Content-Encoding, 400 when decompression fails, 503 when
- * too much is being read already
+ * too much is being read already, or when it comes too slowly
  */
 export async function readBody(
   request: IncomingMessage,
-  maxBytes: number,
-  budget: BodyBudget,
+  body: GrowingBody,
   waitForRoom: Destination['waitForRoom'],
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (encoding !== 'identity' && !compressions.includes(encoding)) throw unsupported(encoding);
+  const compression = readContentEncoding(request.headers['content-encoding']);
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maxBytes) throw tooLarge(`${announced} bytes`, maxBytes);
-  await waitForRoom(announced);
-  const body = new GrowingBody(announced, maxBytes, budget);
-  try {
-    // The stream is not destroyed when this stops early: the answer goes over the same socket.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      body.append(chunk);
-      releaseMemory(chunk);
-    }
-    const bytes = body.take();
-    return encoding === 'identity' ? bytes : await budget.inTurn(() => decompress(bytes, encoding, maxBytes));
-  } finally {
-    body.release();
-  }
-}
-
-function unsupported(encoding: string): OtlpError {
-  const reason =
-    encoding === 'zstd' ? `needs Node 22.15 or newer, and this server runs on ${process.version}` : 'is not supported';
-  return new OtlpError(
-    415,
-    `Content-Encoding ${JSON.stringify(encoding)} ${reason}; send ${compressions.join(', ')} or no compression.`,
-  );
+  body.announce(announced);
+  await body.waitUnread(unreadBytes, () => waitForRoom(announced));
+  await body.read(request, (chunk) => {
+    body.append(chunk);
+    releaseMemory(chunk);
+  });
+  return await body.take(compression);
 }

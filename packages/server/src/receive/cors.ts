@@ -18,7 +18,7 @@ export function answerCors(request: IncomingMessage, response: ServerResponse, o
   const { origin } = request.headers;
   const anyOrigin = origins.includes('*');
   if (!anyOrigin) response.setHeader('Vary', 'Origin');
-  if (origin === undefined || !(anyOrigin || origins.includes(origin))) return false;
+  if (origin === undefined || !allowsOrigin(origin, origins)) return false;
   response.setHeader('Access-Control-Allow-Origin', anyOrigin ? '*' : origin);
   if (!anyOrigin) response.setHeader('Access-Control-Allow-Credentials', 'true');
   response.setHeader('Access-Control-Expose-Headers', 'Retry-After');
@@ -33,6 +33,11 @@ export function answerCors(request: IncomingMessage, response: ServerResponse, o
   });
   response.end();
   return true;
+}
+
+/** Whether a request may come from there; those that no browser sends name no origin. */
+export function allowsOrigin(origin: string | undefined, origins: readonly string[]): boolean {
+  return origin === undefined || origins.includes('*') || origins.includes(origin);
 }
 
 const headerNames = /^[\w-]+( *, *[\w-]+)*$/;

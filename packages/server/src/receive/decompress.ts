@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { tooLarge } from './growing-body.ts';
-import { OtlpError } from './otlp-error.ts';
+import { OtlpError, tooLarge } from './otlp-error.ts';
 import { splitZstdFrames } from './zstd-frames.ts';
 
 /** Undoes a compression; rejects with ERR_BUFFER_TOO_LARGE when more than `maxOutputLength` comes out. */

@@ -1,11 +1,22 @@
-import { ProtobufReader } from '@clew/wire';
+import { MalformedProtobufError, ProtobufReader } from '@clew/wire';
 import { GrpcError, grpcCodes } from './grpc-status.ts';
+import { OtlpError } from './otlp-error.ts';
 
 /** gRPC's standard health check, which Kubernetes and load balancers ask: `grpc.health.v1.Health`. */
-export const healthCheckPath = '/grpc.health.v1.Health/Check';
+const healthService = '/grpc.health.v1.Health/';
+
+export const healthCheckPath: string = `${healthService}Check`;
+
+/** A name of a service has some 50 bytes. */
+export const maxHealthCheckBytes = 1024;
 
 const serving = 1;
 const notServing = 2;
+
+/** Whether a call is one of the service, which is asked without a token. */
+export function isHealthCall(path: string): boolean {
+  return path.startsWith(healthService);
+}
 
 /**
  * Answers a health check of the server (an empty name) or of one of its services.
@@ -15,7 +26,7 @@ const notServing = 2;
  * HealthCheckResponse   1 status enum: 1 SERVING, 2 NOT_SERVING
  * ```
  *
- * @throws GrpcError NOT_FOUND for another service; MalformedProtobufError
+ * @throws GrpcError NOT_FOUND for another service; OtlpError 400 when the message is malformed
  */
 export async function checkHealth(
   message: Uint8Array,
@@ -33,13 +44,19 @@ export async function checkHealth(
 function readServiceName(message: Uint8Array): string {
   const reader = new ProtobufReader(message);
   let name = '';
-  while (reader.position < message.length) {
-    const tag = reader.readVarint32(message.length);
-    if (tag === 0x0a) {
-      const end = reader.readLength(message.length);
-      name = new TextDecoder().decode(message.subarray(reader.position, end));
-      reader.position = end;
-    } else reader.skip(tag, message.length);
+  try {
+    while (reader.position < message.length) {
+      const tag = reader.readVarint32(message.length);
+      if (tag === 0x0a) {
+        const end = reader.readLength(message.length);
+        name = new TextDecoder('utf-8', { fatal: true }).decode(message.subarray(reader.position, end));
+        reader.position = end;
+      } else reader.skip(tag, message.length);
+    }
+  } catch (error) {
+    if (error instanceof MalformedProtobufError) throw new OtlpError(400, error.message);
+    if (error instanceof TypeError) throw new OtlpError(400, 'The name of the service is not UTF-8.');
+    throw error;
   }
   return name;
 }

@@ -1,94 +1,119 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import type { BodyBudget } from './body-budget.ts';
-import { decompress } from './decompress.ts';
-import { GrowingBody } from './growing-body.ts';
+import type { Readable } from 'node:stream';
+import { readCompression } from './content-encoding.ts';
 import { GrpcError, grpcCodes } from './grpc-status.ts';
 import { OtlpError } from './otlp-error.ts';
+import { readToEnd } from './read-stream.ts';
 
 /** Those of gRPC that this server undoes; a call in another one fails with UNIMPLEMENTED, as gRPC demands. */
 export const grpcCompressions = ['identity', 'gzip', 'deflate'] as const;
 
-type GrpcCompression = (typeof grpcCompressions)[number];
-
 /** A length is announced before its message: the flag, and four bytes. */
 const prefixBytes = 5;
 
+/** Where the pieces of a message go while it comes. */
+export interface MessageMemory {
+  /** Reads the stream, which `take` cuts into messages. */
+  read(stream: Readable, take: (chunk: Buffer) => void): Promise<void>;
+  /** How long the message will be. @throws OtlpError 413 */
+  announce(bytes: number): void;
+  append(chunk: Uint8Array): void;
+  /** The whole message, uncompressed, in an ArrayBuffer of its own. */
+  take(compression: string | undefined): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /**
- * The one message of a unary call, uncompressed, in an ArrayBuffer of its own.
+ * The one message of a unary call, uncompressed.
  *
  * ```
  * stream   [ 1 compressed? ][ 4 length, big-endian ][ message ]   and its end
  * ```
  *
  * @param encoding the header `grpc-encoding`
- * @param maxBytes the limit before and after decompression
- * @param budget holds what is read until it is complete
- * @throws OtlpError 413 when the message is larger, 400 when it is cut off or decompression fails, 503 when too much is
- * being read already; GrpcError when the stream does not hold one message
+ * @throws OtlpError 400 when the message is cut off, and what the memory throws; GrpcError when the stream does not hold one
+ * message
  */
 export async function readGrpcMessage(
   stream: ServerHttp2Stream,
-  encoding: string,
-  maxBytes: number,
-  budget: BodyBudget,
+  encoding: string | undefined,
+  memory: MessageMemory,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const prefix = Buffer.alloc(prefixBytes);
-  let length = 0;
+  let length: number | undefined;
   let read = 0;
-  let compression: GrpcCompression = 'identity';
-  let body: GrowingBody | undefined;
-  try {
-    // The stream is not destroyed when this stops early: the answer goes over it.
-    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      const ofPrefix = chunk.copy(prefix, Math.min(read, prefixBytes));
-      read += chunk.length;
-      if (read < prefixBytes) continue;
-      if (body === undefined) {
-        compression = compressionOf(prefix[0]!, encoding);
-        length = checkLength(prefix.readUInt32BE(1), maxBytes);
-        body = new GrowingBody(length, maxBytes, budget);
-      }
-      if (read > prefixBytes + length) {
-        throw new GrpcError(grpcCodes.unimplemented, 'The call has more than one message; this method takes one.');
-      }
-      if (chunk.length > ofPrefix) body.append(chunk.subarray(ofPrefix));
+  let compression: string | undefined;
+  await memory.read(stream, (chunk) => {
+    const ofPrefix = chunk.copy(prefix, Math.min(read, prefixBytes));
+    read += chunk.length;
+    if (read < prefixBytes) return;
+    if (length === undefined) {
+      compression = compressionOf(prefix[0]!, encoding);
+      length = prefix.readUInt32BE(1);
+      memory.announce(length);
     }
-    if (read === 0) throw new GrpcError(grpcCodes.unimplemented, 'The call has no message; this method takes one.');
-    if (body === undefined) throw cutOff(read, prefixBytes);
-    if (read < prefixBytes + length) throw cutOff(read - prefixBytes, length);
-    const bytes = body.take();
-    if (compression === 'identity') return bytes;
-    const compressed = compression;
-    return await budget.inTurn(() => decompress(bytes, compressed, maxBytes));
-  } finally {
-    body?.release();
-  }
+    if (read > prefixBytes + length) {
+      throw new GrpcError(grpcCodes.unimplemented, 'The call has more than one message; this method takes one.');
+    }
+    if (chunk.length > ofPrefix) memory.append(chunk.subarray(ofPrefix));
+  });
+  if (read === 0) throw new GrpcError(grpcCodes.unimplemented, 'The call has no message; this method takes one.');
+  if (length === undefined) throw cutOff(read, prefixBytes);
+  if (read < prefixBytes + length) throw cutOff(read - prefixBytes, length);
+  return await memory.take(compression);
 }
 
-function checkLength(length: number, maxBytes: number): number {
-  if (length <= maxBytes) return length;
-  throw new OtlpError(
-    413,
-    `The message has ${length} bytes; the limit is ${maxBytes} (CLEW_MAX_REQUEST_BYTES). Send smaller batches.`,
-  );
+/** Memory for the message of a caller who has shown no token: a fixed, small size, and nothing to decompress. */
+export class SmallMessage implements MessageMemory {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #stop: Promise<never>;
+  #length = 0;
+
+  /** @param stop ends the reading when it rejects */
+  constructor(maxBytes: number, stop: Promise<never>) {
+    this.#bytes = new Uint8Array(maxBytes);
+    this.#stop = stop;
+  }
+
+  read(stream: Readable, take: (chunk: Buffer) => void): Promise<void> {
+    return readToEnd(stream, take, this.#stop);
+  }
+
+  announce(bytes: number): void {
+    if (bytes <= this.#bytes.length) return;
+    throw new OtlpError(413, `The message has ${bytes} bytes; the limit of this method is ${this.#bytes.length}.`);
+  }
+
+  append(chunk: Uint8Array): void {
+    this.#bytes.set(chunk, this.#length);
+    this.#length += chunk.length;
+  }
+
+  async take(compression: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
+    if (compression === undefined) return this.#bytes.slice(0, this.#length);
+    throw new GrpcError(grpcCodes.unimplemented, 'This method takes no compressed message; send it as it is.');
+  }
 }
 
 function cutOff(gotBytes: number, wantedBytes: number): OtlpError {
   return new OtlpError(400, `The message is cut off: ${gotBytes} of ${wantedBytes} bytes.`);
 }
 
-function compressionOf(flag: number, encoding: string): GrpcCompression {
-  if (flag === 0) return 'identity';
-  const compression = grpcCompressions.find((known) => known === encoding);
-  if (flag === 1 && compression === undefined) {
-    throw new GrpcError(
-      grpcCodes.unimplemented,
-      `The compression ${JSON.stringify(encoding)} is not supported; send one of ${grpcCompressions.join(', ')}.`,
-    );
+function compressionOf(flag: number, encoding: string | undefined): string | undefined {
+  if (flag === 0) return undefined;
+  const given = JSON.stringify(encoding ?? 'identity');
+  if (flag !== 1) {
+    throw new OtlpError(400, `The message has the compressed flag ${flag}, which must be 0 or 1.`);
   }
-  if (flag === 1 && compression !== undefined && compression !== 'identity') return compression;
-  throw new GrpcError(
-    grpcCodes.internal,
-    `The message has the compressed flag ${flag}, and grpc-encoding is ${JSON.stringify(encoding)}.`,
+  const compression = readCompression(
+    encoding,
+    grpcCompressions,
+    (name) =>
+      new GrpcError(
+        grpcCodes.unimplemented,
+        `The compression ${JSON.stringify(name)} is not supported; send one of ${grpcCompressions.join(', ')}.`,
+      ),
   );
+  if (compression !== undefined) return compression;
+  // Not INVALID_ARGUMENT: gRPC's specification of compression demands INTERNAL for this one.
+  throw new GrpcError(grpcCodes.internal, `The message has the compressed flag 1, and grpc-encoding is ${given}.`);
 }

@@ -1,7 +1,7 @@
-import { OtlpError } from './otlp-error.ts';
-import type { ExportResult } from './otlp-http.ts';
+import type { ExportResult } from './export-request.ts';
 import { encodeExportResponse } from './otlp-response.ts';
 import type { SpanEncoding } from './span-encoding.ts';
+import { requireSpan } from './text-answers.ts';
 
 /** A protocol that takes spans by one unary method. */
 export interface GrpcProtocol {
@@ -35,10 +35,8 @@ export const jaegerGrpcProtocol: GrpcProtocol = {
   service: 'jaeger.api_v2.CollectorService',
   method: 'PostSpans',
   encoding: 'jaeger-protobuf',
-  encodeResponse: ({ acceptedSpans, rejectedSpans, rejectionReason }) => {
-    if (rejectedSpans > 0 && acceptedSpans === 0) {
-      throw new OtlpError(400, `None of the ${rejectedSpans} spans can be read. The first: ${rejectionReason}.`);
-    }
+  encodeResponse: (result) => {
+    requireSpan(result);
     return new Uint8Array(0);
   },
 };

@@ -3,18 +3,20 @@ import { constants } from 'node:http2';
 import type { Logger } from '../log.ts';
 import type { TlsOptions } from '../tls.ts';
 import { type AccessOptions, type Destination, requireDestination } from './authorize.ts';
-import type { BodyBudget } from './body-budget.ts';
-import { checkHealth, healthCheckPath } from './grpc-health.ts';
-import { grpcCompressions, readGrpcMessage } from './grpc-message.ts';
+import type { BoundedStreams } from './bounded-streams.ts';
+import { GrowingBody } from './growing-body.ts';
+import { checkHealth, healthCheckPath, isHealthCall, maxHealthCheckBytes } from './grpc-health.ts';
+import { grpcCompressions, readGrpcMessage, SmallMessage } from './grpc-message.ts';
 import type { GrpcProtocol } from './grpc-protocol.ts';
-import { createGrpcServer, type GrpcServer } from './grpc-server.ts';
+import { createGrpcServer, type GrpcServer, streamWindowBytes } from './grpc-server.ts';
 import { errorHeaders, GrpcError, grpcCodes, okHeaders } from './grpc-status.ts';
 import { parseGrpcTimeoutMs } from './grpc-timeout.ts';
 import { OtlpError } from './otlp-error.ts';
 
 export interface GrpcReceiverOptions extends AccessOptions {
   readonly maxRequestBytes: number;
-  readonly budget: BodyBudget;
+  /** Those that hold none of the memory for spans, of all receivers together. */
+  readonly uncountedStreams: BoundedStreams;
   /** How long a call may take to send its message. */
   readonly requestTimeoutMs: number;
   /** Undefined: HTTP/2 without TLS. */
@@ -41,7 +43,7 @@ export function createGrpcReceiver(protocol: GrpcProtocol, options: GrpcReceiver
       // A caller that goes away: reading fails too, and nobody is left to be told.
       stream.on('error', () => {});
       if (isGrpc(headers)) void new Call(stream, headers, protocol, options).run();
-      else answerOthers(stream);
+      else answerOthers(stream, options.uncountedStreams);
     },
   });
 }
@@ -50,9 +52,22 @@ function isGrpc(headers: IncomingHttpHeaders): boolean {
   return headers[':method'] === 'POST' && /^application\/grpc($|[+;])/.test(headers['content-type'] ?? '');
 }
 
-function answerOthers(stream: ServerHttp2Stream): void {
+function answerOthers(stream: ServerHttp2Stream, others: BoundedStreams): void {
   stream.respond({ ':status': 415, 'content-type': 'text/plain; charset=utf-8' });
   stream.end('This port speaks gRPC: the method must be POST and the content-type application/grpc.\n');
+  linger(stream, others);
+}
+
+/**
+ * What still comes on an answered stream is dropped: closed at once, the stream would overtake its answer. A caller that has
+ * read the answer stops by itself.
+ */
+function linger(stream: ServerHttp2Stream, others: BoundedStreams): void {
+  stream.resume();
+  const cutOff = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+  const timer = setTimeout(cutOff, lingerMs);
+  stream.once('close', () => clearTimeout(timer));
+  others.add(stream, cutOff);
 }
 
 const responseHeaders = {
@@ -72,6 +87,7 @@ class Call {
   readonly #options: GrpcReceiverOptions;
   readonly #destination: Destination | undefined;
   readonly #startedMs = performance.now();
+  #body: GrowingBody | undefined;
   #isOver = false;
 
   constructor(
@@ -95,30 +111,48 @@ class Call {
         ? setTimeout(() => this.#refuse(tooSlow('call', deadlineMs)), deadlineMs)
         : undefined;
     try {
-      await this.#answer();
+      const path = String(this.#headers[':path']);
+      if (isHealthCall(path)) await this.#answerHealthCheck(path);
+      else await this.#receive(path);
     } catch (error) {
       this.#refuse(error);
     } finally {
       clearTimeout(deadline);
+      this.#body?.release();
     }
   }
 
-  async #answer(): Promise<void> {
-    const { isReady, log } = this.#options;
+  /** Whoever asks has shown no token, and gets nothing of the memory for spans. */
+  async #answerHealthCheck(path: string): Promise<void> {
+    const { isReady, uncountedStreams } = this.#options;
+    if (path !== healthCheckPath) throw this.#unknownMethod(path);
+    let timer: NodeJS.Timeout | undefined;
+    const stop = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(tooSlow('message', healthCheckTimeoutMs)), healthCheckTimeoutMs);
+      uncountedStreams.add(this.#stream, () => reject(tooManyHealthChecks()));
+    });
+    const memory = new SmallMessage(maxHealthCheckBytes, stop);
+    try {
+      const message = await readGrpcMessage(this.#stream, this.#grpcEncoding, memory);
+      this.#respond(await checkHealth(message, [this.#protocol.service], isReady));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #receive(path: string): Promise<void> {
+    const { maxRequestBytes, requestTimeoutMs, log } = this.#options;
     const { name, service, method, encoding, encodeResponse } = this.#protocol;
-    const path = String(this.#headers[':path']);
-    if (path === healthCheckPath) {
-      this.#respond(await checkHealth(await this.#readMessage(), [service], isReady));
-      return;
-    }
-    const { ingest, waitForRoom, metrics } = requireDestination(this.#destination, this.#headers.authorization);
-    if (path !== `/${service}/${method}`) {
-      const known = `/${service}/${method}, ${healthCheckPath}`;
-      throw new GrpcError(grpcCodes.unimplemented, `There is no method ${path} at this port. Known: ${known}.`);
-    }
+    const { authorization } = this.#headers;
+    const { ingest, waitForRoom, memory, metrics } = requireDestination(this.#destination, authorization);
+    if (path !== `/${service}/${method}`) throw this.#unknownMethod(path);
+    const body = new GrowingBody(memory, maxRequestBytes);
+    this.#body = body;
     // How long the message is stands in its frame, which is not read either.
-    await waitForRoom(0);
-    const message = await this.#readMessage();
+    await body.waitUnread(streamWindowBytes, () => waitForRoom(0));
+    const timer = setTimeout(() => body.giveWay(tooSlow('message', requestTimeoutMs)), requestTimeoutMs);
+    const reading = readGrpcMessage(this.#stream, this.#grpcEncoding, body);
+    const message = await reading.finally(() => clearTimeout(timer));
     // Counted before the message is handed over.
     const bytes = message.length;
     const result = await ingest({ encoding, bytes: message });
@@ -129,15 +163,15 @@ class Call {
     metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - this.#startedMs) / 1000 });
   }
 
-  async #readMessage(): Promise<Uint8Array<ArrayBuffer>> {
-    const { maxRequestBytes, budget, requestTimeoutMs } = this.#options;
-    const encoding = String(this.#headers['grpc-encoding'] ?? 'identity');
-    const timer = setTimeout(() => this.#refuse(tooSlow('message', requestTimeoutMs)), requestTimeoutMs);
-    try {
-      return await readGrpcMessage(this.#stream, encoding, maxRequestBytes, budget);
-    } finally {
-      clearTimeout(timer);
-    }
+  get #grpcEncoding(): string | undefined {
+    const encoding = this.#headers['grpc-encoding'];
+    return encoding === undefined ? undefined : String(encoding);
+  }
+
+  #unknownMethod(path: string): GrpcError {
+    const { service, method } = this.#protocol;
+    const known = `/${service}/${method}, ${healthCheckPath}`;
+    return new GrpcError(grpcCodes.unimplemented, `There is no method ${path} at this port. Known: ${known}.`);
   }
 
   #respond(message: Uint8Array): void {
@@ -145,6 +179,8 @@ class Call {
     if (this.#isOver) return;
     this.#isOver = true;
     if (stream.destroyed) return;
+    // A caller that takes no answer would keep it for ever.
+    this.#options.uncountedStreams.add(stream, () => stream.close(constants.NGHTTP2_CANCEL));
     stream.respond(responseHeaders, { waitForTrailers: true });
     stream.once('wantTrailers', () => stream.sendTrailers(okHeaders));
     const prefix = Buffer.alloc(5);
@@ -158,24 +194,26 @@ class Call {
     const { metrics } = this.#destination ?? this.#options;
     if (this.#isOver) return;
     this.#isOver = true;
+    if (error instanceof Error) this.#body?.giveWay(error);
     const isKnown = error instanceof OtlpError || error instanceof GrpcError;
     if (!isKnown && !stream.destroyed) log.error({ err: error }, `a ${this.#protocol.name} call failed`);
     metrics.refuse(isKnown ? error.reason : stream.destroyed ? 'aborted' : 'internal');
     if (stream.destroyed) return;
     stream.respond({ ...responseHeaders, ...errorHeaders(error) }, { endStream: true });
-    if (stream.readableEnded) return;
-    // What is still coming is dropped: closed at once, the stream would overtake its answer. A caller that has read the
-    // answer stops by itself. Whoever was reading the stream does not get any more of it.
-    stream.removeAllListeners('readable');
-    stream.resume();
-    const linger = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), lingerMs);
-    stream.once('close', () => clearTimeout(linger));
+    if (!stream.readableEnded) linger(stream, this.#options.uncountedStreams);
   }
 }
+
+// A health check comes at once, in one piece.
+const healthCheckTimeoutMs = 5_000;
 
 // What setTimeout can wait for: a longer deadline is none.
 const longestTimerMs = 2 ** 31;
 
 function tooSlow(what: string, limitMs: number): GrpcError {
   return new GrpcError(grpcCodes.deadlineExceeded, `The ${what} took more than ${limitMs} ms.`);
+}
+
+function tooManyHealthChecks(): OtlpError {
+  return new OtlpError(503, 'Too many health checks are under way. Send again.', 'too_much_waiting');
 }

@@ -16,10 +16,12 @@ export interface GrpcServerOptions {
   /** Undefined: HTTP/2 without TLS. */
   readonly tls: TlsOptions | undefined;
   readonly log: Logger;
-  /** How long a new connection may take to say that it speaks HTTP/2. */
+  /** How long a new connection may take to say that it speaks HTTP/2, and to confirm what it may send. */
   readonly silenceTimeoutMs?: number;
-  /** How long a connection may be without traffic: a peer may have vanished without a word; others come back. */
+  /** How long a connection may be without a call, whatever else it sends: a peer comes back when it has something to say. */
   readonly idleTimeoutMs?: number;
+  /** The same before its first call. */
+  readonly firstCallTimeoutMs?: number;
 }
 
 export interface GrpcServer {
@@ -36,12 +38,14 @@ export interface GrpcServer {
  * count or stop them (docs/adr/0007).
  */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const { answer, tls, log, silenceTimeoutMs = 10_000, idleTimeoutMs = 15 * 60_000 } = options;
+  const { answer, tls, log, silenceTimeoutMs = 10_000 } = options;
+  const { idleTimeoutMs = 15 * 60_000, firstCallTimeoutMs = Math.min(60_000, idleTimeoutMs) } = options;
   const sessions = new Set<ServerHttp2Session>();
   // Those without a session too: they are in the middle of a TLS handshake, or never begin one.
   const sockets = new Set<Socket>();
   const limits = {
-    settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams },
+    settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams, maxHeaderListSize: maxHeaderListBytes },
+    maxHeaderListPairs,
     maxSessionMemory: maxSessionMebibytes,
   };
   const server =
@@ -57,12 +61,21 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     sessions.add(session);
     session.setLocalWindowSize(sessionWindowBytes);
     const silence = setTimeout(() => session.destroy(), silenceTimeoutMs);
-    session.once('remoteSettings', () => clearTimeout(silence));
+    // Our own limits hold from when the peer has confirmed them.
+    session.once('localSettings', () => clearTimeout(silence));
+    let quiet = setTimeout(() => session.close(), firstCallTimeoutMs);
+    session.once('stream', () => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => session.close(), idleTimeoutMs);
+    });
+    session.on('stream', () => quiet.refresh());
+    // A peer that has vanished without a word in the middle of a call.
+    session.setTimeout(idleTimeoutMs, () => session.close());
     session.once('close', () => {
       clearTimeout(silence);
+      clearTimeout(quiet);
       sessions.delete(session);
     });
-    session.setTimeout(idleTimeoutMs, () => session.close());
   });
   server.on('sessionError', (error: Error) => log.debug({ err: error }, 'a connection for gRPC failed'));
   server.on('stream', answer);
@@ -87,12 +100,17 @@ const closeTimeoutMs = 5_000;
 // A connection that does nothing costs some tens of KiB.
 const maxConnections = 4_096;
 
-// A window of 64 KiB, the default, is one for each round trip. What a window lets in is read at once.
-const streamWindowBytes = 1024 * 1024;
+// A window of 64 KiB, the default, is one for each round trip. What a window lets in is read at once, unless the call waits for
+// room: then this much of it is in memory.
+export const streamWindowBytes: number = 256 * 1024;
 const sessionWindowBytes = 4 * 1024 * 1024;
 
 // An exporter sends one batch at a time, a collector some ten.
 const maxConcurrentStreams = 250;
+
+// A token has at most 512 bytes, and what proxies add is small. Node keeps all headers for as long as a call lasts.
+const maxHeaderListBytes = 8 * 1024;
+const maxHeaderListPairs = 64;
 
 // Node counts what it has received and not handed over yet; at its default of 10 it refuses streams under load.
 const maxSessionMebibytes = 64;

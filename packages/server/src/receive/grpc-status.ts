@@ -1,7 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { ByteWriter } from '@clew/wire';
-import { OtlpError } from './otlp-error.ts';
-import { retryAfterSeconds } from './otlp-http.ts';
+import { OtlpError, retryAfterSeconds } from './otlp-error.ts';
 
 /** Codes of gRPC that nothing in OTLP over HTTP corresponds to. */
 export const grpcCodes = { deadlineExceeded: 4, notFound: 5, unimplemented: 12, internal: 13 } as const;

@@ -42,3 +42,13 @@ const usualReasons = {
 } as const;
 
 const rpcCodes = { 400: 3, 401: 16, 404: 5, 405: 12, 413: 8, 415: 3, 500: 13, 503: 14 } as const;
+
+/** When to come back after a 503: the spool's next segment is in the engine by then, as a rule. */
+export const retryAfterSeconds = 1;
+
+export function tooLarge(what: string, maxBytes: number): OtlpError {
+  return new OtlpError(
+    413,
+    `The body has ${what}; the limit is ${maxBytes} (CLEW_MAX_REQUEST_BYTES). Send smaller batches.`,
+  );
+}

@@ -19,7 +19,9 @@ export const contentTypes: Readonly<Record<OtlpEncoding, string>> = {
  */
 export function encodeExportResponse(encoding: OtlpEncoding, rejectedSpans: number, reason: string): Uint8Array {
   if (encoding === 'json') {
-    const response = rejectedSpans > 0 ? { partialSuccess: { rejectedSpans, errorMessage: reason } } : {};
+    // An int64 of protobuf is a string in JSON.
+    const partialSuccess = { rejectedSpans: String(rejectedSpans), errorMessage: reason };
+    const response = rejectedSpans > 0 ? { partialSuccess } : {};
     return Buffer.from(JSON.stringify(response));
   }
   const writer = new ByteWriter(256, maxResponseBytes);

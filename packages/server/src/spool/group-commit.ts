@@ -1,4 +1,4 @@
-import type { ExportRequest } from '../receive/otlp-http.ts';
+import type { ExportRequest } from '../receive/export-request.ts';
 import { releaseMemory } from '../release-memory.ts';
 import type { TraceBlocks, TranscodeResult } from '../transcode/trace-transcoder.ts';
 import type { TranscodeOutcome } from '../transcode/transcoder-thread.ts';

@@ -5,7 +5,7 @@ import {
   zipkinJsonToOtlp,
   zipkinProtobufToOtlp,
 } from '@clew/wire';
-import type { ExportRequest } from '../receive/otlp-http.ts';
+import type { ExportRequest } from '../receive/export-request.ts';
 
 /** A request as OTLP protobuf, and what of it could not be said there. */
 export interface OtlpRequest {

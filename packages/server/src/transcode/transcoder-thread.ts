@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { DropRule } from '../drop-rules.ts';
-import type { ExportRequest } from '../receive/otlp-http.ts';
+import type { ExportRequest } from '../receive/export-request.ts';
 import type { TraceBlocks, TranscodeResult } from './trace-transcoder.ts';
 
 /** The request is not what its encoding says. */

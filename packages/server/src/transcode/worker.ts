@@ -7,7 +7,7 @@ import {
   RefusedSpansError,
 } from '@clew/wire';
 import { type DropRule, DropRules } from '../drop-rules.ts';
-import type { ExportRequest } from '../receive/otlp-http.ts';
+import type { ExportRequest } from '../receive/export-request.ts';
 import { releaseMemory } from '../release-memory.ts';
 import { toOtlp } from './to-otlp.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
