@@ -79,5 +79,13 @@ export {
 } from './otlp/write-attributes.ts';
 export { encodeResource, encodeScope, encodeTraceRequest, type ScopeSpansSource } from './otlp/write-request.ts';
 export { type EventSource, type LinkSource, type SpanSource, writeSpan } from './otlp/write-span.ts';
+export {
+  checkJsonElements,
+  ElementCounts,
+  type ElementKind,
+  maxJsonElements,
+  requestLimits,
+  TooManyElementsError,
+} from './request-limits.ts';
 export { readZipkinJsonSpan } from './zipkin/zipkin-json.ts';
 export { ZipkinBatch, zipkinJsonToOtlp, zipkinProtobufToOtlp } from './zipkin/zipkin-to-otlp.ts';

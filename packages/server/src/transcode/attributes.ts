@@ -1,4 +1,14 @@
-import { checkAnyValue, checkKeyValue, GrowingBytes, type ProtobufReader, type StringColumnWriter } from '@clew/wire';
+import {
+  checkAnyValue,
+  checkKeyValue,
+  type ElementCounts,
+  type ElementKind,
+  GrowingBytes,
+  type ProtobufReader,
+  requestLimits,
+  type StringColumnWriter,
+  TooManyElementsError,
+} from '@clew/wire';
 import type { AttributeColumns } from './columns.ts';
 
 /** Of `KeyValueList.values`. */
@@ -12,9 +22,17 @@ export class MessagePositions {
   positions: Uint32Array = new Uint32Array(256);
   /** How many numbers are in use: twice the number of messages. */
   length = 0;
+  readonly #kind: ElementKind;
 
+  constructor(kind: ElementKind) {
+    this.#kind = kind;
+  }
+
+  /** @throws TooManyElementsError before more than a few times the limit of a request are noted */
   add(start: number, end: number): void {
     if (this.length === this.positions.length) {
+      const limit = requestLimits[this.#kind];
+      if (this.length > 2 * limit) throw new TooManyElementsError(this.#kind, limit);
       const grown = new Uint32Array(this.positions.length * 2);
       grown.set(this.positions);
       this.positions = grown;
@@ -33,12 +51,14 @@ export class MessagePositions {
  *                                                10 bool    attr_bool        21 double  attr_double
  *                                                others, and none: attr_other, the AnyValue's bytes
  * ```
+ *
+ * @returns how many values there are in arrays and maps inside them
  */
 export function appendAttributes(
   reader: ProtobufReader,
   columns: AttributeColumns,
   attributes: MessagePositions,
-): void {
+): number {
   const { attr_string, attr_int, attr_double, attr_bool, attr_other } = columns;
   const { bytes } = reader;
   let strings = 0;
@@ -46,6 +66,7 @@ export function appendAttributes(
   let doubles = 0;
   let bools = 0;
   let others = 0;
+  let nestedValues = 0;
   for (let i = 0; i < attributes.length; i += 2) {
     const end = attributes.positions[i + 1]!;
     reader.position = attributes.positions[i]!;
@@ -99,7 +120,7 @@ export function appendAttributes(
       }
       default:
         reader.position = valueStart;
-        checkAnyValue(reader, valueEnd);
+        nestedValues += checkAnyValue(reader, valueEnd);
         attr_other.elements[0].append(bytes, keyStart, keyEnd);
         attr_other.elements[1].append(bytes, valueStart, valueEnd);
         others++;
@@ -110,6 +131,7 @@ export function appendAttributes(
   attr_double.appendRow(doubles);
   attr_bool.appendRow(bools);
   attr_other.appendRow(others);
+  return nestedValues;
 }
 
 /** The bytes of the first attribute with this key whose value is a string that is not empty, or null. */
@@ -199,6 +221,12 @@ function readBytes(reader: ProtobufReader, end: number): Uint8Array {
  */
 export class KeyValueListBytes {
   readonly #list = new GrowingBytes();
+  readonly #counts: ElementCounts;
+
+  /** @param counts of the request that is read, to which what is copied is added */
+  constructor(counts: ElementCounts) {
+    this.#counts = counts;
+  }
 
   get bytes(): Uint8Array {
     return this.#list.bytes;
@@ -212,6 +240,7 @@ export class KeyValueListBytes {
   copy(reader: ProtobufReader, start: number, end: number, attributeTag: number): void {
     const list = this.#list;
     list.length = 0;
+    let elements = 0;
     reader.position = start;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
@@ -221,10 +250,11 @@ export class KeyValueListBytes {
       }
       const lengthAt = reader.position;
       const contentEnd = reader.readLength(end);
-      checkKeyValue(reader, contentEnd);
+      elements += 1 + checkKeyValue(reader, contentEnd);
       list.append(keyValueTag, 0, 1);
       list.append(reader.bytes, lengthAt, contentEnd);
     }
+    this.#counts.add('attributes', elements);
   }
 
   appendTo(column: StringColumnWriter): void {

@@ -1,4 +1,5 @@
 import {
+  checkJsonElements,
   jaegerProtobufToOtlp,
   jaegerThriftToOtlp,
   otlpJsonToProtobuf,
@@ -14,14 +15,16 @@ export interface OtlpRequest {
   readonly rejectionReason: string;
 }
 
-/** @throws what the reader of the encoding throws for bytes that are malformed */
+/** @throws TooManyElementsError, and what the reader of the encoding throws for bytes that are malformed */
 export function toOtlp({ encoding, bytes }: ExportRequest): OtlpRequest {
   switch (encoding) {
     case 'protobuf':
       return { request: bytes, rejectedSpans: 0, rejectionReason: '' };
     case 'json':
+      checkJsonElements(bytes);
       return { request: otlpJsonToProtobuf(bytes), rejectedSpans: 0, rejectionReason: '' };
     case 'zipkin-json':
+      checkJsonElements(bytes);
       return zipkinJsonToOtlp(bytes, Date.now() * 1_000);
     case 'zipkin-protobuf':
       return zipkinProtobufToOtlp(bytes, Date.now() * 1_000);

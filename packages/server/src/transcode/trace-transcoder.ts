@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ColumnWriter, ProtobufReader, writeNativeBlock } from '@clew/wire';
+import { type ColumnWriter, ElementCounts, ProtobufReader, writeNativeBlock } from '@clew/wire';
 import { DropRules } from '../drop-rules.ts';
 import {
   appendAttributes,
@@ -31,6 +31,14 @@ export interface TraceBlocks {
   readonly spanCount: number;
   readonly spans: Uint8Array<ArrayBuffer>;
   readonly resources: Uint8Array<ArrayBuffer>;
+}
+
+/** Where in the request a Resource stands, and the schema URL beside it. */
+interface ResourcePosition {
+  readonly start: number;
+  readonly end: number;
+  readonly urlStart: number;
+  readonly urlEnd: number;
 }
 
 /** A day is a partition of the store. More come from clocks that are wrong, and each holds up all others a little. */
@@ -65,11 +73,14 @@ export class TraceTranscoder {
   readonly #resources = new ResourceColumns();
   readonly #columns: readonly ColumnWriter[] = [...Object.values(this.#spans), ...Object.values(this.#resources)];
   readonly #reader = new ProtobufReader(new Uint8Array(0));
-  readonly #attributes = new MessagePositions();
-  readonly #events = new MessagePositions();
-  readonly #links = new MessagePositions();
-  readonly #list = new KeyValueListBytes();
+  readonly #counts = new ElementCounts();
+  readonly #attributes = new MessagePositions('attributes');
+  readonly #events = new MessagePositions('events');
+  readonly #links = new MessagePositions('links');
+  readonly #list = new KeyValueListBytes(this.#counts);
   readonly #knownResources = new Set<string>();
+  /** Those that the request has added to the known ones. */
+  #addedResources: string[] = [];
   #spanCount = 0;
   #resourceCount = 0;
   #rejectedSpans = 0;
@@ -80,6 +91,10 @@ export class TraceTranscoder {
   /** On which the spans of the request start, since the epoch. */
   readonly #days = new Set<number>();
   #lastDay = -1;
+  /** The resource of the ResourceSpans that is being read, until its first span: without one it is not hashed. */
+  #unreadResource: ResourcePosition | null = null;
+  /** The resource of this request whose fields follow. */
+  #readResourceAt: ResourcePosition | null = null;
   // Of the ResourceSpans and ScopeSpans that are being read: the same in every row of theirs.
   #resourceHash = new Uint8Array(8);
   #service = 0;
@@ -98,13 +113,13 @@ export class TraceTranscoder {
   /**
    * Adds the spans of one `ExportTraceServiceRequest`.
    *
-   * @throws MalformedProtobufError when the bytes are not one; then none of its spans was added
+   * @throws MalformedProtobufError when the bytes are not one, TooManyElementsError when it has more elements than
+   * allowed; then none of its spans was added
    */
   transcode(request: Uint8Array): TranscodeResult {
     const spansBefore = this.#spanCount;
     const resourcesBefore = this.#resourceCount;
     for (const column of this.#columns) column.save();
-    const addedResources: string[] = [];
     this.#rejectedSpans = 0;
     this.#rejectionReason = '';
     this.#rejectedBy = {};
@@ -112,18 +127,21 @@ export class TraceTranscoder {
     this.#droppedBy = {};
     this.#days.clear();
     this.#lastDay = -1;
+    this.#counts.reset();
+    this.#addedResources = [];
+    this.#readResourceAt = null;
     try {
       const reader = this.#reader;
       reader.reset(request);
       const end = request.length;
       while (reader.position < end) {
         const tag = reader.readVarint32(end);
-        if (tag === 0x0a) this.#readResourceSpans(reader.readLength(end), addedResources);
+        if (tag === 0x0a) this.#readResourceSpans(reader.readLength(end));
         else reader.skip(tag, end);
       }
     } catch (error) {
       for (const column of this.#columns) column.restore();
-      for (const resource of addedResources) this.#knownResources.delete(resource);
+      for (const resource of this.#addedResources) this.#knownResources.delete(resource);
       this.#spanCount = spansBefore;
       this.#resourceCount = resourcesBefore;
       throw error;
@@ -155,14 +173,12 @@ export class TraceTranscoder {
     return blocks;
   }
 
-  #readResourceSpans(end: number, addedResources: string[]): void {
+  #readResourceSpans(end: number): void {
     const reader = this.#reader;
+    this.#counts.add('resources');
     const start = reader.position;
     // The resource may legally stand behind the spans that it belongs to: look for it first.
-    let resourceStart = 0;
-    let resourceEnd = 0;
-    let urlStart = 0;
-    let urlEnd = 0;
+    const resource = { start: 0, end: 0, urlStart: 0, urlEnd: 0 };
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
       if (tag !== 0x0a && tag !== 0x1a) {
@@ -171,26 +187,41 @@ export class TraceTranscoder {
       }
       const fieldEnd = reader.readLength(end);
       if (tag === 0x0a) {
-        resourceStart = reader.position;
-        resourceEnd = fieldEnd;
+        resource.start = reader.position;
+        resource.end = fieldEnd;
       } else {
-        urlStart = reader.position;
-        urlEnd = fieldEnd;
+        resource.urlStart = reader.position;
+        resource.urlEnd = fieldEnd;
       }
       reader.position = fieldEnd;
     }
-    const schemaUrl = reader.bytes.subarray(urlStart, urlEnd);
-    this.#readResource(resourceStart, resourceEnd, schemaUrl, addedResources);
+    this.#unreadResource = resource;
     reader.position = start;
     while (reader.position < end) {
       const tag = reader.readVarint32(end);
       if (tag === 0x12) this.#readScopeSpans(reader.readLength(end));
       else reader.skip(tag, end);
     }
+    if (this.#unreadResource === null) return;
+    // A resource that is malformed is refused without spans, too.
+    this.#list.copy(reader, resource.start, resource.end, 0x0a);
+    reader.position = end;
   }
 
-  #readResource(start: number, end: number, schemaUrl: Uint8Array, addedResources: string[]): void {
+  /** Leaves the reader anywhere. */
+  #readResource(resource: ResourcePosition): void {
     const reader = this.#reader;
+    const { start, end, urlStart, urlEnd } = resource;
+    const last = this.#readResourceAt;
+    this.#unreadResource = null;
+    this.#readResourceAt = resource;
+    if (
+      last !== null &&
+      this.#isRepeated(last.start, last.end, start, end) &&
+      this.#isRepeated(last.urlStart, last.urlEnd, urlStart, urlEnd)
+    )
+      return;
+    const schemaUrl = reader.bytes.subarray(urlStart, urlEnd);
     this.#list.copy(reader, start, end, 0x0a);
     const list = this.#list.bytes.subarray(0, this.#list.length);
 
@@ -220,7 +251,7 @@ export class TraceTranscoder {
     const key = hash.toString('latin1', 0, 8);
     if (this.#knownResources.has(key)) return;
     this.#knownResources.add(key);
-    addedResources.push(key);
+    this.#addedResources.push(key);
     const columns = this.#resources;
     columns.resource_hash.appendBytes(this.#resourceHash, 0);
     columns.service.append(service, 0, service.length);
@@ -231,8 +262,15 @@ export class TraceTranscoder {
     this.#resourceCount++;
   }
 
+  #isRepeated(lastStart: number, lastEnd: number, start: number, end: number): boolean {
+    if (lastEnd - lastStart !== end - start) return false;
+    const { bytes } = this.#reader;
+    return Buffer.compare(bytes.subarray(lastStart, lastEnd), bytes.subarray(start, end)) === 0;
+  }
+
   #readScopeSpans(end: number): void {
     const reader = this.#reader;
+    this.#counts.add('scopes');
     const start = reader.position;
     let scopeStart = 0;
     let scopeEnd = 0;
@@ -261,6 +299,11 @@ export class TraceTranscoder {
       const tag = reader.readVarint32(end);
       if (tag === 0x12) {
         const spanEnd = reader.readLength(end);
+        if (this.#unreadResource !== null) {
+          const spanStart = reader.position;
+          this.#readResource(this.#unreadResource);
+          reader.position = spanStart;
+        }
         this.#readSpan(spanEnd);
         reader.position = spanEnd;
       } else reader.skip(tag, end);
@@ -300,6 +343,7 @@ export class TraceTranscoder {
     const attributes = this.#attributes;
     const events = this.#events;
     const links = this.#links;
+    this.#counts.add('spans');
     attributes.length = 0;
     events.length = 0;
     links.length = 0;
@@ -398,19 +442,16 @@ export class TraceTranscoder {
     }
 
     if (!isId(bytes, traceIdStart, traceIdEnd, 16)) {
-      this.#reject('trace_id', `trace_id must be 16 bytes, not all zero; got ${hex(bytes, traceIdStart, traceIdEnd)}`);
+      this.#rejectId('trace_id', 'must be 16 bytes, not all zero', traceIdStart, traceIdEnd);
       return;
     }
     if (!isId(bytes, spanIdStart, spanIdEnd, 8)) {
-      this.#reject('span_id', `span_id must be 8 bytes, not all zero; got ${hex(bytes, spanIdStart, spanIdEnd)}`);
+      this.#rejectId('span_id', 'must be 8 bytes, not all zero', spanIdStart, spanIdEnd);
       return;
     }
     const parentLength = parentEnd - parentStart;
     if (parentLength !== 0 && parentLength !== 8) {
-      this.#reject(
-        'parent_span_id',
-        `parent_span_id must be 8 bytes or empty; got ${hex(bytes, parentStart, parentEnd)}`,
-      );
+      this.#rejectId('parent_span_id', 'must be 8 bytes or empty', parentStart, parentEnd);
       return;
     }
     if (startHigh > 0x7fff_ffff || endHigh > 0x7fff_ffff) {
@@ -452,9 +493,12 @@ export class TraceTranscoder {
     columns.scope_schema_url.appendKey(this.#scopeSchemaUrl);
     columns.dropped_attributes_count.append32(droppedAttributes);
     columns.dropped_events_count.append32(droppedEvents);
-    appendAttributes(reader, columns, attributes);
+    this.#counts.add('attributes', attributes.length / 2);
+    this.#counts.add('attributes', appendAttributes(reader, columns, attributes));
     this.#appendStatus(statusStart, statusEnd);
+    this.#counts.add('events', events.length / 2);
     appendEvents(reader, columns, events, this.#list);
+    this.#counts.add('links', links.length / 2);
     columns.dropped_links_count.append32(droppedLinks + appendLinks(reader, columns, links, this.#list));
     this.#spanCount++;
   }
@@ -471,6 +515,14 @@ export class TraceTranscoder {
     this.#droppedSpans++;
     this.#droppedBy[rule] = (this.#droppedBy[rule] ?? 0) + 1;
     return true;
+  }
+
+  /** For an id that stands in `[start, end)`. Its digits are written for the first rejected span alone. */
+  #rejectId(field: string, rule: string, start: number, end: number): void {
+    this.#reject(
+      field,
+      this.#rejectedSpans > 0 ? rule : `${field} ${rule}; got ${hex(this.#reader.bytes, start, end)}`,
+    );
   }
 
   #reject(field: string, reason: string): void {

@@ -5,6 +5,7 @@ import {
   MalformedProtobufError,
   MalformedThriftError,
   RefusedSpansError,
+  TooManyElementsError,
 } from '@clew/wire';
 import { type DropRule, DropRules } from '../drop-rules.ts';
 import type { ExportRequest } from '../receive/export-request.ts';
@@ -26,6 +27,7 @@ const malformations = [
   MalformedProtobufError,
   MalformedThriftError,
   RefusedSpansError,
+  TooManyElementsError,
 ];
 
 function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {

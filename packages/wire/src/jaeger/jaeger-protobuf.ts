@@ -1,6 +1,7 @@
 import { ProtobufReader } from '../otlp/protobuf-reader.ts';
 import { type ConvertedSpans, InvalidSpanError, TraceRequestBuilder } from '../otlp/trace-request-builder.ts';
 import { type AttributeValue, Double } from '../otlp/write-attributes.ts';
+import { ElementCounts } from '../request-limits.ts';
 import {
   convertJaegerSpan,
   type JaegerLog,
@@ -27,10 +28,10 @@ import {
  * Time              1 seconds int64, 2 nanos int32          (Timestamp and Duration)
  * ```
  *
- * @throws MalformedProtobufError, RefusedSpansError
+ * @throws MalformedProtobufError, RefusedSpansError, TooManyElementsError
  */
 export function jaegerProtobufToOtlp(bytes: Uint8Array): ConvertedSpans {
-  const reader = new ProtobufReader(bytes);
+  const reader = new RequestReader(bytes);
   const builder = new TraceRequestBuilder();
   readFields(reader, bytes.length, (tag, end) => {
     if (tag !== 0x0a) return false;
@@ -40,7 +41,13 @@ export function jaegerProtobufToOtlp(bytes: Uint8Array): ConvertedSpans {
   return builder.take();
 }
 
-function readBatch(reader: ProtobufReader, end: number, builder: TraceRequestBuilder): void {
+/** An element takes two bytes in a request, and fifty as an object: they are counted as they are read. */
+class RequestReader extends ProtobufReader {
+  readonly counts: ElementCounts = new ElementCounts();
+}
+
+function readBatch(reader: RequestReader, end: number, builder: TraceRequestBuilder): void {
+  reader.counts.add('resources');
   const start = reader.position;
   let process: JaegerProcess = { serviceName: '', tags: [] };
   // The process stands behind its spans, as a rule.
@@ -64,14 +71,16 @@ function readBatch(reader: ProtobufReader, end: number, builder: TraceRequestBui
 }
 
 /** Calls `read` behind each tag; a field for which it gives false, without having read it, is skipped. */
-function readFields(reader: ProtobufReader, end: number, read: (tag: number, end: number) => boolean): void {
+function readFields(reader: RequestReader, end: number, read: (tag: number, end: number) => boolean): void {
   while (reader.position < end) {
     const tag = reader.readVarint32(end);
     if (!read(tag, end)) reader.skip(tag, end);
   }
 }
 
-function readProcess(reader: ProtobufReader, messageEnd: number): JaegerProcess {
+function readProcess(reader: RequestReader, messageEnd: number): JaegerProcess {
+  // A span may name its own.
+  reader.counts.add('attributes');
   const tags: AttributeValue[] = [];
   let serviceName = '';
   readFields(reader, messageEnd, (tag, end) => {
@@ -84,9 +93,10 @@ function readProcess(reader: ProtobufReader, messageEnd: number): JaegerProcess 
 }
 
 function readSpan(
-  reader: ProtobufReader,
+  reader: RequestReader,
   messageEnd: number,
 ): { readonly span: JaegerSpan; readonly process: JaegerProcess | undefined } {
+  reader.counts.add('spans');
   const references: JaegerReference[] = [];
   const tags: AttributeValue[] = [];
   const logs: JaegerLog[] = [];
@@ -131,6 +141,7 @@ function readSpan(
         process = readProcess(reader, reader.readLength(end));
         return true;
       case 0x62:
+        reader.counts.add('attributes');
         warnings.push(readText(reader, end));
         return true;
       default:
@@ -146,7 +157,8 @@ function readSpan(
 /** The parent is among the references. */
 const noParent = '0000000000000000';
 
-function readReference(reader: ProtobufReader, messageEnd: number): JaegerReference {
+function readReference(reader: RequestReader, messageEnd: number): JaegerReference {
+  reader.counts.add('links');
   let traceId = '';
   let spanId = '';
   let type: JaegerReference['type'] = 'child_of';
@@ -162,7 +174,8 @@ function readReference(reader: ProtobufReader, messageEnd: number): JaegerRefere
   return isWhole ? { type, traceId, spanId } : { type, traceId: '', spanId: '' };
 }
 
-function readLog(reader: ProtobufReader, messageEnd: number): JaegerLog {
+function readLog(reader: RequestReader, messageEnd: number): JaegerLog {
+  reader.counts.add('events');
   const fields: AttributeValue[] = [];
   let timeNs = 0n;
   readFields(reader, messageEnd, (tag, end) => {
@@ -175,7 +188,8 @@ function readLog(reader: ProtobufReader, messageEnd: number): JaegerLog {
 }
 
 /** Appends key and value: the value that the type names, which a writer leaves out when it is the type's default. */
-function readKeyValue(reader: ProtobufReader, messageEnd: number, tags: AttributeValue[]): void {
+function readKeyValue(reader: RequestReader, messageEnd: number, tags: AttributeValue[]): void {
+  reader.counts.add('attributes');
   let key = '';
   let type = 0;
   let text = '';
@@ -213,7 +227,7 @@ function readKeyValue(reader: ProtobufReader, messageEnd: number, tags: Attribut
   tags.push(key, type === 0 ? text : [text, truth, integer, new Double(number), binary][type]);
 }
 
-function readTimeNs(reader: ProtobufReader, messageEnd: number): bigint {
+function readTimeNs(reader: RequestReader, messageEnd: number): bigint {
   let seconds = 0n;
   let nanos = 0n;
   readFields(reader, messageEnd, (tag, end) => {
@@ -225,29 +239,29 @@ function readTimeNs(reader: ProtobufReader, messageEnd: number): bigint {
   return seconds * 1_000_000_000n + nanos;
 }
 
-function readInt64(reader: ProtobufReader, end: number): bigint {
+function readInt64(reader: RequestReader, end: number): bigint {
   const low = reader.readVarint64(end);
   return BigInt.asIntN(64, (BigInt(reader.high) << 32n) | BigInt(low));
 }
 
 /** Trace ids of 64 bits get the zeros in front that Jaeger itself shows them with. */
-function readTraceId(reader: ProtobufReader, end: number): string {
+function readTraceId(reader: RequestReader, end: number): string {
   const hex = readHex(reader, end);
   return hex.length === 16 ? hex.padStart(32, '0') : hex;
 }
 
 /** Of bytes that are too many for any id, the first ones: enough to see in a message what is wrong. */
-function readHex(reader: ProtobufReader, end: number): string {
+function readHex(reader: RequestReader, end: number): string {
   const id = readBytes(reader, end).subarray(0, 32);
   return Array.from(id, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function readText(reader: ProtobufReader, end: number): string {
+function readText(reader: RequestReader, end: number): string {
   return utf8.decode(readBytes(reader, end));
 }
 
 /** As a view of the message. */
-function readBytes(reader: ProtobufReader, end: number): Uint8Array {
+function readBytes(reader: RequestReader, end: number): Uint8Array {
   const contentEnd = reader.readLength(end);
   const bytes = reader.bytes.subarray(reader.position, contentEnd);
   reader.position = contentEnd;

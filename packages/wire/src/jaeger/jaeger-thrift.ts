@@ -1,5 +1,6 @@
 import { type ConvertedSpans, TraceRequestBuilder } from '../otlp/trace-request-builder.ts';
 import { type AttributeValue, Double, type FlatAttributes } from '../otlp/write-attributes.ts';
+import { ElementCounts } from '../request-limits.ts';
 import {
   convertJaegerSpan,
   type JaegerLog,
@@ -26,10 +27,10 @@ const { bool, double, i32, i64, list, string, struct } = thriftTypes;
  * Tag      1 key string, 2 vType i32, 3 vStr string, 4 vDouble double, 5 vBool bool, 6 vLong i64, 7 vBinary binary
  * ```
  *
- * @throws MalformedThriftError
+ * @throws MalformedThriftError, RefusedSpansError, TooManyElementsError
  */
 export function jaegerThriftToOtlp(bytes: Uint8Array): ConvertedSpans {
-  const reader = new ThriftReader(bytes);
+  const reader = new BatchReader(bytes);
   const builder = new TraceRequestBuilder();
   if (skipMessageHeader(reader)) {
     reader.readStruct((field) => {
@@ -51,7 +52,7 @@ const strictVersion = 0x8001;
  * A strict header begins with the version, whose first byte is no type of a field; the old one with the length of the
  * method's name, whose first byte is 0 and would end a Batch before it has begun.
  */
-function skipMessageHeader(reader: ThriftReader): boolean {
+function skipMessageHeader(reader: BatchReader): boolean {
   const { bytes, view } = reader;
   if (bytes.length < 4) return false;
   if (view.getUint16(0) === strictVersion) {
@@ -65,7 +66,13 @@ function skipMessageHeader(reader: ThriftReader): boolean {
   return true;
 }
 
-function readBatch(reader: ThriftReader, builder: TraceRequestBuilder): void {
+/** A struct may take one byte, and an object takes fifty: structs are counted as they are read. */
+class BatchReader extends ThriftReader {
+  readonly counts: ElementCounts = new ElementCounts();
+}
+
+function readBatch(reader: BatchReader, builder: TraceRequestBuilder): void {
+  reader.counts.add('resources');
   const start = reader.position;
   let process: JaegerProcess = { serviceName: '', tags: [] };
   // Fields come in any order: the process may legally stand behind its spans.
@@ -88,7 +95,7 @@ function readBatch(reader: ThriftReader, builder: TraceRequestBuilder): void {
   reader.position = end;
 }
 
-function readProcess(reader: ThriftReader): JaegerProcess {
+function readProcess(reader: BatchReader): JaegerProcess {
   let serviceName = '';
   let tags: FlatAttributes = [];
   reader.readStruct((field) => {
@@ -100,7 +107,8 @@ function readProcess(reader: ThriftReader): JaegerProcess {
   return { serviceName, tags };
 }
 
-function readSpan(reader: ThriftReader): JaegerSpan {
+function readSpan(reader: BatchReader): JaegerSpan {
+  reader.counts.add('spans');
   let traceIdLow = noId;
   let traceIdHigh = noId;
   let spanId = noId;
@@ -157,7 +165,8 @@ function readSpan(reader: ThriftReader): JaegerSpan {
 
 const noId = '0000000000000000';
 
-function readReference(reader: ThriftReader): JaegerReference {
+function readReference(reader: BatchReader): JaegerReference {
+  reader.counts.add('links');
   let type = 0;
   let traceIdLow = noId;
   let traceIdHigh = noId;
@@ -173,7 +182,8 @@ function readReference(reader: ThriftReader): JaegerReference {
   return { type: type === 0 ? 'child_of' : 'follows_from', traceId: traceIdHigh + traceIdLow, spanId };
 }
 
-function readLog(reader: ThriftReader): JaegerLog {
+function readLog(reader: BatchReader): JaegerLog {
+  reader.counts.add('events');
   let timeNs = 0n;
   let fields: FlatAttributes = [];
   reader.readStruct((field) => {
@@ -185,14 +195,15 @@ function readLog(reader: ThriftReader): JaegerLog {
   return { timeNs, fields };
 }
 
-function readTags(reader: ThriftReader): AttributeValue[] {
+function readTags(reader: BatchReader): AttributeValue[] {
   const tags: AttributeValue[] = [];
   reader.readStructs(fewestBytes.tag, () => readTag(reader, tags));
   return tags;
 }
 
 /** A tag has the value that its type names; a writer that leaves the value out means the type's default. */
-function readTag(reader: ThriftReader, tags: AttributeValue[]): void {
+function readTag(reader: BatchReader, tags: AttributeValue[]): void {
+  reader.counts.add('attributes');
   let key = '';
   let type = 0;
   let text = '';

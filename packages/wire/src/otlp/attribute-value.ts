@@ -132,21 +132,25 @@ function readString(reader: ProtobufReader, end: number): string {
  * Walks over one `KeyValue` that ends at `end`, without making anything of it, so that its bytes can be stored as they
  * are and every later reader finds them well-formed.
  *
+ * @returns how many values there are in arrays and maps inside it
  * @throws MalformedProtobufError
  */
-export function checkKeyValue(reader: ProtobufReader, end: number, depth = 0): void {
+export function checkKeyValue(reader: ProtobufReader, end: number, depth = 0): number {
+  let values = 0;
   while (reader.position < end) {
     const tag = reader.readVarint32(end);
-    if (tag === 0x12) checkAnyValue(reader, reader.readLength(end), depth);
+    if (tag === 0x12) values += checkAnyValue(reader, reader.readLength(end), depth);
     else reader.skip(tag, end);
   }
+  return values;
 }
 
 /** As {@link checkKeyValue}, for one `AnyValue`. */
-export function checkAnyValue(reader: ProtobufReader, end: number, depth = 0): void {
+export function checkAnyValue(reader: ProtobufReader, end: number, depth = 0): number {
   if (depth > maxValueDepth) {
     throw new MalformedProtobufError(`a value nested deeper than ${maxValueDepth}`, reader.position);
   }
+  let values = 0;
   while (reader.position < end) {
     const tag = reader.readVarint32(end);
     if (tag !== 0x2a && tag !== 0x32) {
@@ -156,9 +160,14 @@ export function checkAnyValue(reader: ProtobufReader, end: number, depth = 0): v
     const listEnd = reader.readLength(end);
     while (reader.position < listEnd) {
       const elementTag = reader.readVarint32(listEnd);
-      if (elementTag !== 0x0a) reader.skip(elementTag, listEnd);
-      else if (tag === 0x2a) checkAnyValue(reader, reader.readLength(listEnd), depth + 1);
-      else checkKeyValue(reader, reader.readLength(listEnd), depth + 1);
+      if (elementTag !== 0x0a) {
+        reader.skip(elementTag, listEnd);
+        continue;
+      }
+      const elementEnd = reader.readLength(listEnd);
+      const check = tag === 0x2a ? checkAnyValue : checkKeyValue;
+      values += 1 + check(reader, elementEnd, depth + 1);
     }
   }
+  return values;
 }

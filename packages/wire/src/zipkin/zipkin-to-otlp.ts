@@ -1,6 +1,7 @@
 import { cutJson, parseElement } from '../json/json-elements.ts';
 import { MalformedProtobufError } from '../otlp/protobuf-reader.ts';
 import { type ConvertedSpans, InvalidSpanError, TraceRequestBuilder } from '../otlp/trace-request-builder.ts';
+import { ElementCounts } from '../request-limits.ts';
 import { convertZipkinSpan } from './convert-zipkin-span.ts';
 import { SharedSpans } from './shared-spans.ts';
 import { readZipkinJsonSpan } from './zipkin-json.ts';
@@ -12,7 +13,7 @@ import type { ZipkinSpan } from './zipkin-span.ts';
  *
  * @param nowUs when the request came, for spans of which no time is known; microseconds since the epoch
  * @throws MalformedJsonError when it is no JSON array
- * @throws RefusedSpansError
+ * @throws RefusedSpansError, TooManyElementsError
  */
 export function zipkinJsonToOtlp(bytes: Uint8Array, nowUs: number): ConvertedSpans {
   const batch = new ZipkinBatch(nowUs);
@@ -27,7 +28,7 @@ export function zipkinJsonToOtlp(bytes: Uint8Array, nowUs: number): ConvertedSpa
  * As {@link zipkinJsonToOtlp}, for a `zipkin.proto3.ListOfSpans`.
  *
  * @throws MalformedProtobufError when it is no list
- * @throws RefusedSpansError
+ * @throws RefusedSpansError, TooManyElementsError
  */
 export function zipkinProtobufToOtlp(bytes: Uint8Array, nowUs: number): ConvertedSpans {
   const batch = new ZipkinBatch(nowUs);
@@ -45,6 +46,7 @@ export class ZipkinBatch {
   #held: ZipkinSpan[] = [];
   #heldBytes = 0;
   #lastResource: readonly string[] = [];
+  readonly #counts = new ElementCounts();
 
   constructor(nowUs: number) {
     this.#nowUs = nowUs;
@@ -59,11 +61,15 @@ export class ZipkinBatch {
    * Adds a span; one that cannot be read is counted.
    *
    * @param length what it takes in the request, in bytes
-   * @throws RefusedSpansError
+   * @throws RefusedSpansError, TooManyElementsError
    */
   add(read: () => ZipkinSpan, length: number): void {
     try {
-      this.#held.push(read());
+      const span = read();
+      this.#counts.add('spans');
+      this.#counts.add('events', span.annotations.length);
+      this.#counts.add('attributes', span.tags.length / 2);
+      this.#held.push(span);
       this.#heldBytes += length;
     } catch (error) {
       if (!(error instanceof InvalidSpanError || error instanceof MalformedProtobufError)) throw error;
@@ -75,6 +81,7 @@ export class ZipkinBatch {
   /** All spans since the last call. @throws RefusedSpansError */
   take(): ConvertedSpans {
     this.#convertHeld();
+    this.#counts.reset();
     return this.#builder.take();
   }
 
