@@ -27,27 +27,49 @@ test('no span is lost when the event loop runs dry', async (t) => {
   assert.equal(app.notices.length, 1);
 });
 
-test('spans that end in beforeExit handlers of the app are sent as well, also while a flush is under way', async (t) => {
+test('spans that end in beforeExit handlers of the app, or after these, are sent as well', async (t) => {
   const { app, sink } = await start(
     t,
     `tracer.startSpan('first').end();
      process.once('beforeExit', () => {
-       setTimeout(() => {
-         tracer.startSpan('second').end();
-         console.log('ended');
-       }, 10);
+       tracer.startSpan('second').end();
+       setTimeout(() => tracer.startSpan('third').end(), 10);
      });`,
   );
-  // The first request is answered only when the second span has ended.
-  sink.answer = async () => {
-    await app.waitForText(/ended/);
-    return {};
-  };
   await app.exit();
   assert.deepEqual(
     sink.spans.map((span) => span.name),
-    ['first', 'second'],
+    ['first', 'second', 'third'],
   );
+});
+
+test("the app's handlers of beforeExit run as often as without the SDK, and see a listener count without ours", async (t) => {
+  const source = `
+    let count = 0;
+    process.on('beforeExit', (code) => {
+      console.log('beforeExit', code, process.listenerCount('beforeExit'));
+      tracer.startSpan('before exit').end();
+      if (++count < 3) setTimeout(() => tracer.startSpan('work').end(), 5);
+    });
+    tracer.startSpan('first').end();
+    process.exitCode = 3;`;
+  const { app, sink } = await start(t, source);
+  assert.deepEqual(await app.exit(), { code: 3, signal: null });
+  assert.equal(app.stdout, 'beforeExit 3 1\n'.repeat(3));
+  assert.equal(sink.spans.length, 6);
+  assert.equal(app.notices.length, 1, app.stderr);
+});
+
+test('an app that makes spans as long as it lives, and waits for nothing, ends all the same', async (t) => {
+  const { app, sink } = await start(
+    t,
+    `tracer.startSpan('first').end(); setInterval(() => tracer.startSpan('tick').end(), 1).unref();`,
+  );
+  sink.answer = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return {};
+  };
+  assert.deepEqual(await app.exit(), { code: 0, signal: null });
 });
 
 const server = `const server = http.createServer((request, response) => response.end()).listen(0, '127.0.0.1', () => {

@@ -49,6 +49,9 @@ export class App {
   }
 }
 
+/** Programs that show faults which users would meet. */
+export const casesFolder = join(import.meta.dirname, '..', '..', '..', 'tests', 'cases', 'sdk', 'programs');
+
 /** Runs node with `args`, in an environment that has no variables for the SDK but `env`, and in `cwd`. */
 export function runNode(t: TestContext, args: readonly string[], env: Record<string, string> = {}, cwd?: string): App {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(OTEL|CLEW|NODE)_/.test(name));

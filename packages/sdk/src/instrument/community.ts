@@ -1,6 +1,7 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type { TracerProvider } from '@opentelemetry/api';
 import { writeNotice } from '../notice.ts';
+import { replaceMethod } from '../replace-method.ts';
 import { hookLibraryImports, type InstrumentedLibraries } from './community-import-hook.ts';
 import { CommunityInstrumentation } from './community-instrumentation.ts';
 import {
@@ -16,7 +17,6 @@ import { clearInstrumentationReport, noteInstrumentation } from './community-reg
 import { correlateConsole } from './console-logs.ts';
 import { type LoggerName, loggerHooks } from './logs.ts';
 import { hasModulePackage } from './module-package.ts';
-import { replaceMethod } from './replace-method.ts';
 
 export interface LibraryOptions {
   readonly tracerProvider: TracerProvider;

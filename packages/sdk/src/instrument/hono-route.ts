@@ -2,8 +2,8 @@ import { spanOf } from '../context/clew-context.ts';
 import { activeContext } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
 import { RecordingSpan } from '../record/recording-span.ts';
+import { replaceMethod } from '../replace-method.ts';
 import { httpAttribute } from './http-conventions.ts';
-import { replaceMethod } from './replace-method.ts';
 
 /** The module `hono/dist/router/smart-router/router.js`: the router of Hono's default and its `quick` preset. */
 export interface SmartRouterModule {

@@ -13,6 +13,7 @@ import { contextWithSpan } from '../context/clew-context.ts';
 import { activeContext, bindEmitter, isTracingSuppressed } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
 import { RecordingSpan } from '../record/recording-span.ts';
+import { replaceMethod } from '../replace-method.ts';
 import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
@@ -20,7 +21,6 @@ import { httpAttribute, pushMethod, pushServer, redactQuery, setPeer, spanNameOf
 import { whenHttp2Loads } from './http2-loading.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
 import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
-import { replaceMethod } from './replace-method.ts';
 
 type Headers = OutgoingHttpHeaders | readonly string[] | undefined;
 type Request = (

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { reportFailure } from '../notice.ts';
-import { replaceMethod } from './replace-method.ts';
+import { replaceMethod } from '../replace-method.ts';
 
 type Http2Module = typeof import('node:http2');
 type Connect = (this: net.Socket, ...to: unknown[]) => net.Socket;

@@ -1,4 +1,4 @@
-import { replaceMethod } from './replace-method.ts';
+import { replaceMethod } from '../replace-method.ts';
 import { leaveRoute, type RoutedResponse, type RouteSource } from './route.ts';
 
 /** The class that `require('koa')` gives. */
