@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { startTracing, type Tracing } from '@clew/sdk';
+import { Client as UndiciClient } from 'undici';
 import { kind, type SinkSpan } from './otlp-decoding.js';
 import { OtlpSink } from './otlp-sink.js';
 import { runNode, writeApp } from './run-app.js';
@@ -99,6 +100,18 @@ const serverCases: readonly ServerCase[] = [
   },
   { what: 'an empty query is none', lines: ['GET /? HTTP/1.1'], expected: {} },
   {
+    what: 'presigned URLs of S3 and tokens are redacted, by the exact names',
+    lines: [
+      'GET /?X-Amz-Signature=a&X-Amz-Credential=b&X-Amz-Security-Token=c&X-Amz-Date=d&access_token=e&token=f&password=g' +
+        '&page_token=h&Token=i HTTP/1.1',
+    ],
+    expected: {
+      'url.query':
+        'X-Amz-Signature=REDACTED&X-Amz-Credential=REDACTED&X-Amz-Security-Token=REDACTED&X-Amz-Date=d' +
+        '&access_token=REDACTED&token=REDACTED&password=REDACTED&page_token=h&Token=i',
+    },
+  },
+  {
     what: 'signatures in the query are redacted, whatever else is there stays',
     lines: ['GET /?AWSAccessKeyId=a&Signature=b&sig=c&X-Goog-Signature=d&design=e&xsig=f HTTP/1.1'],
     expected: {
@@ -128,12 +141,12 @@ const serverCases: readonly ServerCase[] = [
   {
     what: 'a Host that is an IPv6 address',
     lines: ['GET / HTTP/1.1', 'Host: [2001:db8::1]'],
-    expected: { 'server.address': '[2001:db8::1]' },
+    expected: { 'server.address': '2001:db8::1' },
   },
   {
     what: 'a Host that is an IPv6 address with a port',
     lines: ['GET / HTTP/1.1', 'Host: [2001:db8::1]:81'],
-    expected: { 'server.address': '[2001:db8::1]', 'server.port': 81 },
+    expected: { 'server.address': '2001:db8::1', 'server.port': 81 },
   },
   {
     what: 'a request for a proxy, with the whole URL',
@@ -295,6 +308,13 @@ const sendSecure = (url: string): Promise<void> => drain(secureRequest(url, { ca
 const fetchAll = async (url: string, options: RequestInit = {}): Promise<void> =>
   void (await (await fetch(url, options)).text());
 
+/** As a dispatcher of fetch for proxies does that keep connections to them. */
+async function sendByUndici(base: string, path: string): Promise<void> {
+  const client = new UndiciClient(base);
+  await (await client.request({ method: 'GET', path })).body.text();
+  await client.close();
+}
+
 const clientCases: readonly ClientCase[] = [
   ...(
     [
@@ -321,7 +341,7 @@ const clientCases: readonly ClientCase[] = [
       what: `${client}: an IPv6 address`,
       base: overIpv6,
       send: (base) => ask(`${base}/`),
-      expected: (base) => ({ 'url.full': `${base}/`, 'server.address': '[::1]', 'network.peer.address': '::1' }),
+      expected: (base) => ({ 'url.full': `${base}/`, 'server.address': '::1', 'network.peer.address': '::1' }),
     },
     {
       what: `${client}: HEAD`,
@@ -380,6 +400,41 @@ const clientCases: readonly ClientCase[] = [
     what: 'http: through a proxy, the URL is that of the target, and credentials are redacted',
     send: (base) =>
       send(base, { path: 'http://user:secret@shop.example:81/a?sig=b', headers: { host: 'shop.example:81' } }),
+    expected: () => ({
+      'url.full': 'http://REDACTED:REDACTED@shop.example:81/a?sig=REDACTED',
+      'server.address': 'shop.example',
+      'server.port': 81,
+    }),
+  },
+  {
+    what: 'http: the Host header of another name does not change where the request goes',
+    send: (base) => send(`${base}/a`, { headers: { host: 'shop.example:81' } }),
+    expected: (base) => ({ 'url.full': `${base}/a` }),
+  },
+  {
+    what: 'http: nor does one without the port',
+    send: (base) => send(`${base}/a`, { headers: { host: '127.0.0.1' } }),
+    expected: (base) => ({ 'url.full': `${base}/a` }),
+  },
+  {
+    what: 'http: nor one in an array of headers',
+    send: (base) => send(`${base}/a`, { headers: ['Host', 'shop.example'] }),
+    expected: (base) => ({ 'url.full': `${base}/a` }),
+  },
+  {
+    what: 'http: an array of headers that names host and port',
+    send: (base) => send(`${base}/a`, { headers: ['Host', new URL(base).host] }),
+    expected: (base) => ({ 'url.full': `${base}/a` }),
+  },
+  {
+    what: 'http: another Host for an IPv6 address',
+    base: overIpv6,
+    send: (base) => send(`${base}/`, { headers: { host: 'shop.example' } }),
+    expected: (base) => ({ 'url.full': `${base}/`, 'server.address': '::1', 'network.peer.address': '::1' }),
+  },
+  {
+    what: 'fetch: through a proxy that is given the whole URL',
+    send: (base) => sendByUndici(base, 'http://user:secret@shop.example:81/a?sig=b'),
     expected: () => ({
       'url.full': 'http://REDACTED:REDACTED@shop.example:81/a?sig=REDACTED',
       'server.address': 'shop.example',

@@ -98,6 +98,8 @@ test('the scheme is https over TLS, and an authority that the app gives stands f
   const { attributes } = await clientSpan('/b');
   assert.equal(attributes['url.full'], 'https://shop.example/b');
   assert.equal(attributes['server.port'], 443);
+  await readAll(session.request({ ':path': '/c', host: 'caller.example' }));
+  assert.equal((await clientSpan('/c')).attributes['url.full'], `https://127.0.0.1:${port}/c`);
 });
 
 const forms: Readonly<Record<string, (headers: OutgoingHttpHeaders) => OutgoingHttpHeaders | undefined>> = {

@@ -7,9 +7,10 @@ import { RecordingSpan } from '../record/recording-span.ts';
 import { capturedClientHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
-import { httpAttribute, pushMethod, pushServer, redactQuery, setPeer, spanNameOf } from './http-conventions.ts';
+import { httpAttribute, pushMethod, setPeer, spanNameOf } from './http-conventions.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
-import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
+import { addToHeader, outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
+import { pushOutgoingTarget } from './outgoing-target.ts';
 
 const clientSpan = Symbol('clew.clientSpan');
 
@@ -89,10 +90,9 @@ export function traceFetch(options: InstrumentOptions): () => void {
 function describeRequest(request: UndiciRequest): AttributeValue[] {
   const attributes: AttributeValue[] = [];
   const origin = String(request.origin).replace(/\/$/, '');
-  const isSecure = origin.startsWith('https:');
+  const slashes = origin.indexOf('//');
   pushMethod(attributes, request.method);
-  pushServer(attributes, origin.slice(origin.indexOf('//') + 2), isSecure);
-  attributes.push(httpAttribute.urlFull, redactQuery(origin + request.path));
+  pushOutgoingTarget(attributes, request.method, origin.slice(0, slashes), origin.slice(slashes + 2), request.path);
   const { request: captured } = capturedClientHeaders;
   if (captured.length > 0 && typeof request.headers !== 'string') {
     pushCapturedHeaders(attributes, 'request', captured, request.headers.map(String));
@@ -100,16 +100,21 @@ function describeRequest(request: UndiciRequest): AttributeValue[] {
   return attributes;
 }
 
-/** Sets a header; one of that name that the app has set gives way, as two `traceparent` would break the trace. */
+/** Sets a header. One of that name that the app has set gives way, as two `traceparent` would break the trace. */
 function putHeader(request: UndiciRequest, name: string, value: string): void {
   const { headers } = request;
+  const own: string[] = [];
   if (typeof headers === 'string') {
-    const line = new RegExp(`^${name}:.*\r\n`, 'gim');
-    request.headers = headers.replace(line, '');
+    request.headers = headers.replace(new RegExp(`^${name}:(.*)\r\n`, 'gim'), (_line, text: string) => {
+      own.push(text.trim());
+      return '';
+    });
   } else {
     for (let index = headers.length - 2; index >= 0; index -= 2) {
-      if (String(headers[index]).toLowerCase() === name) headers.splice(index, 2);
+      if (String(headers[index]).toLowerCase() !== name) continue;
+      const [, given] = headers.splice(index, 2);
+      own.unshift(String(given));
     }
   }
-  request.addHeader(name, value);
+  request.addHeader(name, addToHeader(name, own, value));
 }

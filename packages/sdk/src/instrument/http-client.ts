@@ -9,19 +9,27 @@ import { RecordingSpan } from '../record/recording-span.ts';
 import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
-import { httpAttribute, pushMethod, pushServer, redactQuery, setPeer, spanNameOf } from './http-conventions.ts';
+import { httpAttribute, pushMethod, setPeer, spanNameOf, splitAuthority } from './http-conventions.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
-import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
-import { patchHeaderWriting } from './patch-header-writing.ts';
+import { addToHeader, outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
+import { pushOutgoingTarget } from './outgoing-target.ts';
+import { patchHeaderWriting, setHeaders } from './patch-header-writing.ts';
+import { replaceMethod } from '../replace-method.ts';
 
 const clientSpan = Symbol('clew.clientSpan');
 const clientResponse = Symbol('clew.clientResponse');
+/** Of the options. */
+const targetPort = Symbol('clew.targetPort');
+/** That the attributes of the span name. */
+const describedPort = Symbol('clew.describedPort');
 
 interface TracedRequest extends ClientRequest {
   /** Node sets it, and its types do not know it. */
   readonly socketPath?: string;
   [clientSpan]?: RecordingSpan;
   [clientResponse]?: IncomingMessage;
+  [targetPort]?: number;
+  [describedPort]?: number;
 }
 
 /**
@@ -53,6 +61,7 @@ export function traceHttpClient(options: InstrumentOptions): () => void {
   };
 
   const stops = [
+    watchTargets(),
     publishesNewRequests()
       ? subscribeGuarded<{ request: TracedRequest }>('http.client.request.created', ({ request }) => {
           sendHeaders(request, begin(request));
@@ -79,35 +88,110 @@ function publishesNewRequests(): boolean {
 /** Sets headers on a request that was just made. One whose headers were given as an array has them written already. */
 function sendHeaders(request: ClientRequest, headers: readonly [string, string][]): void {
   if (!request.headersSent) {
-    for (const [name, value] of headers) request.setHeader(name, value);
+    setHeaders(request, headers);
     return;
   }
-  const written = request as unknown as { _header?: unknown; _headerSent?: boolean };
+  const written = request as unknown as WrittenHeaders;
   if (typeof written._header !== 'string' || written._headerSent === true || !written._header.endsWith('\r\n\r\n'))
     return;
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  written._header = `${written._header.slice(0, -2)}${lines}\r\n`;
+  for (const [name, value] of headers) {
+    const own: string[] = [];
+    const others: string = written._header.replace(
+      new RegExp(`^${name}: *(.*)\r\n`, 'gim'),
+      (_line: string, text: string) => {
+        own.push(text);
+        return '';
+      },
+    );
+    written._header = `${others.slice(0, -2)}${name}: ${addToHeader(name, own, value)}\r\n\r\n`;
+  }
 }
 
-function describeRequest(request: ClientRequest): AttributeValue[] {
+/** Of a request of Node whose headers were given as an array: the whole block, with the line of the request. */
+interface WrittenHeaders {
+  _header?: string | null;
+  readonly _headerSent?: boolean;
+}
+
+/**
+ * Requests are sent to the port of their options, which Node hands to the agent and keeps nowhere else. The Host header
+ * names the port only as long as the app leaves that header to Node.
+ */
+function watchTargets(): () => void {
+  const prototype = http.Agent.prototype as unknown as { addRequest: AddRequest };
+  return replaceMethod(prototype, 'addRequest', (original) => {
+    return function (this: unknown, request, options, ...rest) {
+      try {
+        noteTargetPort(request, Number((options as { port?: unknown } | undefined)?.port));
+      } catch (error) {
+        reportFailure('http client', error);
+      }
+      original.call(this, request, options, ...rest);
+    };
+  });
+}
+
+type AddRequest = (this: unknown, request: TracedRequest, options: unknown, ...rest: unknown[]) => void;
+
+function noteTargetPort(request: TracedRequest, port: number): void {
+  if (!Number.isInteger(port)) return;
+  request[targetPort] = port;
+  const span = request[clientSpan];
+  // Node 20 writes the headers, and with them begins the span, after this.
+  if (span === undefined || port === request[describedPort]) return;
   const attributes: AttributeValue[] = [];
-  const { protocol, method, path } = request;
-  const hostHeader = request.getHeader('host');
-  const host = typeof hostHeader === 'string' ? hostHeader : request.host;
-  // A request for a proxy names the whole URL.
-  const [, scheme = protocol, credentials, authority = host, target = path] = path.startsWith('/')
-    ? []
-    : (absoluteForm.exec(path) ?? []);
-  const origin = `${scheme}//${credentials === undefined ? '' : 'REDACTED:REDACTED@'}${authority}`;
-  pushMethod(attributes, method);
-  pushServer(attributes, authority, scheme === 'https:');
-  attributes.push(httpAttribute.urlFull, redactQuery(`${origin}${target === '*' ? '' : target}`));
+  pushTarget(attributes, request);
+  for (let index = 0; index < attributes.length; index += 2) {
+    span.setAttribute(attributes[index] as string, attributes[index + 1]);
+  }
+}
+
+function describeRequest(request: TracedRequest): AttributeValue[] {
+  const attributes: AttributeValue[] = [];
+  pushMethod(attributes, request.method);
+  pushTarget(attributes, request);
   const { request: captured } = capturedClientHeaders;
-  if (captured.length > 0) pushCapturedHeaders(attributes, 'request', captured, flattenHeaders(request.getHeaders()));
+  if (captured.length > 0) pushCapturedHeaders(attributes, 'request', captured, rawHeadersOf(request));
   return attributes;
 }
 
-const absoluteForm = /^(https?:)\/\/([^/?#]*@)?([^/?#]*)(.*)$/i;
+/** What the request is sent to, whatever its Host header says: a proxy passes on that of its own caller. */
+function pushTarget(attributes: AttributeValue[], request: TracedRequest): void {
+  const { protocol, method, path, host, socketPath } = request;
+  const header = hostHeaderOf(request);
+  const defaultPort = protocol === 'https:' ? 443 : 80;
+  const named = header === undefined ? undefined : splitAuthority(header);
+  const name = host.startsWith('[') ? host.slice(1, -1) : host;
+  const isNamed = named !== undefined && (named.name === name || named.name.toLowerCase() === name.toLowerCase());
+  const port = request[targetPort] ?? (isNamed ? (named.port ?? defaultPort) : defaultPort);
+  request[describedPort] = port;
+  // Behind a unix socket there is no other name than that of the header.
+  const isAsSent =
+    header !== undefined && ((isNamed && (named.port ?? defaultPort) === port) || socketPath !== undefined);
+  const bracketed = name.includes(':') ? `[${name}]` : name;
+  const authority = isAsSent ? header : port === defaultPort ? bracketed : `${bracketed}:${port}`;
+  pushOutgoingTarget(attributes, method, protocol, authority, path);
+}
+
+function hostHeaderOf(request: ClientRequest): string | undefined {
+  const header = request.getHeader('host');
+  if (typeof header === 'string') return header;
+  const { _header: written } = request as unknown as WrittenHeaders;
+  return typeof written === 'string' ? /^host: *(.*)\r$/im.exec(written)?.[1] : undefined;
+}
+
+/** `[name, value, …]` of the headers so far. */
+function rawHeadersOf(request: ClientRequest): string[] {
+  const { _header: written } = request as unknown as WrittenHeaders;
+  if (typeof written !== 'string') return flattenHeaders(request.getHeaders());
+  return written
+    .split('\r\n')
+    .slice(1, -2)
+    .flatMap((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1).trim()];
+    });
+}
 
 function noteResponse(request: TracedRequest, response: IncomingMessage): void {
   const span = request[clientSpan];

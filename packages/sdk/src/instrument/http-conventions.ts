@@ -51,13 +51,22 @@ export function pushMethod(attributes: AttributeValue[], method: string): void {
 
 /** `server.address` and `server.port` from a `Host` header or an authority; the scheme's port when it names none. */
 export function pushServer(attributes: AttributeValue[], host: string, isSecure: boolean): void {
+  const { name, port } = splitAuthority(host);
+  attributes.push(httpAttribute.serverAddress, name);
+  attributes.push(httpAttribute.serverPort, port ?? (isSecure ? 443 : 80));
+}
+
+/** `example.com:81` and `[::1]:81` taken apart: an IPv6 address without its brackets, a port only if it is a valid one. */
+export function splitAuthority(authority: string): { name: string; port: number | undefined } {
   // The last colon is the port's, unless it stands inside the brackets of an IPv6 address.
-  const colon = host.lastIndexOf(':');
-  const hasPort = colon > 0 && host.indexOf(']', colon) < 0;
-  const port = hasPort ? Number(host.slice(colon + 1)) : Number.NaN;
-  attributes.push(httpAttribute.serverAddress, hasPort ? host.slice(0, colon) : host);
-  const isPort = Number.isInteger(port) && port > 0 && port <= 65_535;
-  attributes.push(httpAttribute.serverPort, isPort ? port : isSecure ? 443 : 80);
+  const colon = authority.lastIndexOf(':');
+  const hasPort = colon > 0 && authority.indexOf(']', colon) < 0;
+  const host = hasPort ? authority.slice(0, colon) : authority;
+  const port = hasPort ? Number(authority.slice(colon + 1)) : Number.NaN;
+  return {
+    name: host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host,
+    port: Number.isInteger(port) && port > 0 && port <= 65_535 ? port : undefined,
+  };
 }
 
 /** `network.peer.address` and `.port`: the other end of the connection itself. A unix socket's has neither. */
@@ -77,12 +86,31 @@ export function setPeer(span: RecordingSpan, socket: Socket | null | undefined, 
   }
 }
 
-// Signatures of object stores and the like, which the conventions list by name.
-const secretParameters = /(^|[?&])(AWSAccessKeyId|Signature|sig|X-Goog-Signature)=[^&#]*/g;
+// Those that the conventions list, and those in which OAuth and sign-in forms send secrets.
+const secretParameters = [
+  'AWSAccessKeyId',
+  'Signature',
+  'X-Amz-Credential',
+  'X-Amz-Security-Token',
+  'X-Amz-Signature',
+  'X-Goog-Signature',
+  'sig',
+  'access_token',
+  'client_secret',
+  'id_token',
+  'password',
+  'refresh_token',
+  'token',
+  ...(readList('CLEW_REDACTED_QUERY_PARAMETERS') ?? []),
+];
+const secretPattern = new RegExp(`(^|[?&])(${secretParameters.map(escapePattern).join('|')})=[^&#]*`, 'g');
 
-/** A query, or a URL without credentials, with the values of well-known signatures taken out. */
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
+/** A query, or a URL without credentials, without the values of parameters that hold secrets. Names match by case. */
 export function redactQuery(query: string): string {
-  // All of them hold one of these; most queries hold neither, and a search is cheaper than the pattern.
-  if (!query.includes('ig') && !query.includes('AWSA')) return query;
-  return query.replace(secretParameters, '$1$2=REDACTED');
+  // Most URLs have no parameters, and a search is cheaper than the pattern.
+  return query.includes('=') ? query.replace(secretPattern, '$1$2=REDACTED') : query;
 }

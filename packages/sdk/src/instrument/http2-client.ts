@@ -17,10 +17,11 @@ import { replaceMethod } from '../replace-method.ts';
 import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
-import { httpAttribute, pushMethod, pushServer, redactQuery, setPeer, spanNameOf } from './http-conventions.ts';
+import { httpAttribute, pushMethod, setPeer, spanNameOf } from './http-conventions.ts';
 import { whenHttp2Loads } from './http2-loading.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
-import { outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
+import { addToHeader, outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
+import { pushOutgoingTarget } from './outgoing-target.ts';
 
 type Headers = OutgoingHttpHeaders | readonly string[] | undefined;
 type Request = (
@@ -154,7 +155,8 @@ function readOutgoing(session: ClientHttp2Session, headers: Headers, authorityKe
   return {
     method: headerOf(headers, ':method') ?? 'GET',
     scheme,
-    authority: headerOf(headers, ':authority') ?? headerOf(headers, 'host') ?? authority,
+    // One session may serve several authorities, which the app then names. A Host header comes from a proxy's caller.
+    authority: headerOf(headers, ':authority') ?? (authority === '' ? (headerOf(headers, 'host') ?? '') : authority),
     path: headerOf(headers, ':path') ?? '/',
     headers,
   };
@@ -182,9 +184,13 @@ function headerOf(headers: Headers, name: string): string | undefined {
 }
 
 /** The headers with ours; those of the same names, which the app has set, give way. */
-function withHeaders(headers: Headers, additions: readonly [name: string, value: string][]): Headers {
-  if (additions.length === 0) return headers;
-  const added = new Set(additions.map(([name]) => name));
+function withHeaders(headers: Headers, ours: readonly [name: string, value: string][]): Headers {
+  if (ours.length === 0) return headers;
+  const added = new Set(ours.map(([name]) => name));
+  const additions = ours.map(([name, value]): [string, string] => [
+    name,
+    addToHeader(name, [headerOf(headers, name) ?? []].flat(), value),
+  ]);
   if (Array.isArray(headers)) {
     const kept = headers.filter((_, at) => !added.has(String(headers[at - (at % 2)]).toLowerCase()));
     return [...kept, ...additions.flat()];
@@ -201,8 +207,8 @@ function withHeaders(headers: Headers, additions: readonly [name: string, value:
 function describeOutgoing({ method, scheme, authority, path, headers }: Outgoing): AttributeValue[] {
   const attributes: AttributeValue[] = [];
   pushMethod(attributes, method);
-  pushServer(attributes, authority, scheme === 'https');
-  attributes.push(httpAttribute.urlFull, redactQuery(`${scheme}://${authority}${path === '*' ? '' : path}`));
+  // CONNECT has no path; its target is the authority that the app gives.
+  pushOutgoingTarget(attributes, method, `${scheme}:`, authority, path);
   attributes.push(httpAttribute.protocolVersion, '2');
   const { request: captured } = capturedClientHeaders;
   if (captured.length > 0) {

@@ -1,5 +1,6 @@
 import type { ClientRequest } from 'node:http';
 import { reportFailure } from '../notice.ts';
+import { addToHeader } from './outgoing-headers.ts';
 
 /** `_storeHeader` of Node 20: makes a request's header block, from an object of Node's own, an array, or pairs. */
 type StoreHeader = (this: ClientRequest, firstLine: string, headers: unknown) => void;
@@ -36,20 +37,32 @@ export function patchHeaderWriting(
   };
 }
 
-function addHeaders(request: ClientRequest, headers: unknown, additions: [string, string][]): unknown {
-  if (additions.length === 0) return headers;
-  if (Array.isArray(headers)) {
-    const added = new Set(additions.map(([name]) => name));
-    if (Array.isArray(headers[0])) {
-      return [...headers.filter(([name]) => !added.has(String(name).toLowerCase())), ...additions];
-    }
-    const kept = headers.flatMap((name: unknown, index) =>
-      index % 2 === 0 && !added.has(String(name).toLowerCase()) ? [name, headers[index + 1] as unknown] : [],
-    );
-    return [...kept, ...additions.flat(1)];
-  }
+function addHeaders(request: ClientRequest, headers: unknown, ours: [string, string][]): unknown {
+  if (ours.length === 0) return headers;
+  if (Array.isArray(headers)) return addToArray(headers, ours);
   // Without a single header there is no object yet that setHeader could add to.
-  if (headers === null || headers === undefined) return Object.fromEntries(additions);
-  for (const [name, value] of additions) request.setHeader(name, value);
+  if (headers === null || headers === undefined) return Object.fromEntries(ours);
+  setHeaders(request, ours);
   return headers;
+}
+
+/** @param headers pairs, or names and values in turn; what comes back is of the same form. */
+function addToArray(headers: unknown[], ours: [string, string][]): unknown[] {
+  const pairs = Array.isArray(headers[0])
+    ? (headers as [unknown, unknown][])
+    : headers.flatMap((name, index): [unknown, unknown][] => (index % 2 === 0 ? [[name, headers[index + 1]]] : []));
+  const added = new Set(ours.map(([name]) => name));
+  const kept = pairs.filter(([name]) => !added.has(String(name).toLowerCase()));
+  const own = (name: string): string[] =>
+    pairs.filter(([key]) => String(key).toLowerCase() === name).flatMap(([, value]) => [value].flat().map(String));
+  const all = [...kept, ...ours.map(([name, value]): [string, string] => [name, addToHeader(name, own(name), value)])];
+  return Array.isArray(headers[0]) ? all : all.flat(1);
+}
+
+/** Sets headers on a request whose headers are not written yet. */
+export function setHeaders(request: ClientRequest, headers: readonly [name: string, value: string][]): void {
+  for (const [name, value] of headers) {
+    const own = name === 'baggage' ? request.getHeader(name) : undefined;
+    request.setHeader(name, own === undefined ? value : addToHeader(name, [own].flat().map(String), value));
+  }
 }
