@@ -10,12 +10,13 @@ export function readText(name: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-export function readBoolean(name: string): boolean {
+/** @param whenUnset also the value of a text that is neither true nor false. */
+export function readBoolean(name: string, whenUnset = false): boolean {
   const text = readText(name)?.toLowerCase();
-  if (text !== undefined && text !== 'true' && text !== 'false') {
-    writeNotice('warn', `${name}=${text} is taken as false: only true is true, in any case`);
-  }
-  return text === 'true';
+  if (text === undefined) return whenUnset;
+  if (text === 'true' || text === 'false') return text === 'true';
+  writeNotice('warn', `${name}=${text} is taken as ${whenUnset}: only ${!whenUnset} is ${!whenUnset}, in any case`);
+  return whenUnset;
 }
 
 /** A number of `[min, …)`, or undefined. */

@@ -14,6 +14,14 @@ export type {
 export type { OverflowOptions } from './export/overflow-folder.ts';
 export type { ExportProtocol, TlsOptions } from './export/target.ts';
 export { type InstrumentationEntry, instrumentationReport } from './instrument/community-registry.ts';
+export type {
+  FetchHooks,
+  FetchRequest,
+  FetchResponse,
+  HttpHooks,
+  IncomingRequest,
+  OutgoingHttp2Request,
+} from './instrument/http-hooks.ts';
 export type { LoggerName } from './instrument/logs.ts';
 export { type MessageEnd, onMessageWithContext, postWithContext } from './instrument/worker-messages.ts';
 export { type B3Options, B3Propagator } from './propagate/b3-propagator.ts';

@@ -9,11 +9,13 @@ import { isInstrumentationWanted } from './instrument/community-libraries.ts';
 import { instrumentationReport } from './instrument/community-registry.ts';
 import { traceFetch } from './instrument/fetch.ts';
 import { traceHttpClient } from './instrument/http-client.ts';
+import type { FetchHooks, HttpHooks } from './instrument/http-hooks.ts';
 import { traceHttpServer } from './instrument/http-server.ts';
 import { traceHttp2Client } from './instrument/http2-client.ts';
 import { traceHttp2Server } from './instrument/http2-server.ts';
 import type { InstrumentOptions } from './instrument/instrument-options.ts';
 import { type LoggerName, loggersFromEnvironment } from './instrument/logs.ts';
+import { OwnInstrumentations } from './instrument/own-instrumentations.ts';
 import { traceRoutes } from './instrument/route-discovery.ts';
 import { checkNoticeLevel, reportFailure, writeNotice } from './notice.ts';
 import { matchHosts } from './propagate/baggage-hosts.ts';
@@ -35,8 +37,15 @@ export interface TracingOptions extends ClewTracerProviderOptions {
    * `CLEW_LOG_CORRELATION`, a list separated by commas or `none`, else pino and winston; `console` only when asked.
    */
   readonly logCorrelation?: readonly LoggerName[];
-  /** Whether HTTP responses tell their trace in `Server-Timing` and `traceresponse`. Default: true. */
+  /**
+   * Whether HTTP responses tell their trace in `Server-Timing` and `traceresponse`. Default: `CLEW_RESPONSE_HEADERS`, else
+   * true.
+   */
   readonly responseHeaders?: boolean;
+  /** What the app adds to the spans of `node:http`, `node:https` and `node:http2`, and which requests get none. */
+  readonly http?: HttpHooks;
+  /** The same for fetch and the package undici. */
+  readonly fetch?: FetchHooks;
 }
 
 /** A running SDK. */
@@ -128,21 +137,20 @@ function instrument(
     tracer: provider.getTracer('@clew/sdk', sdkVersion),
     propagator: isDefaultPropagator ? undefined : propagator,
     mayHaveBaggage: matchHosts(options.baggageHosts ?? readList('CLEW_BAGGAGE_HOSTS') ?? ['*']),
+    http: options.http ?? {},
+    fetch: options.fetch ?? {},
   };
-  const serverOptions = { ...instrumentOptions, responseHeaders: options.responseHeaders ?? true };
-  return [
-    ...(isInstrumentationWanted('http')
-      ? [
-          traceHttpServer(serverOptions),
-          traceHttp2Server(serverOptions),
-          traceRoutes(),
-          traceHttpClient(instrumentOptions),
-          traceHttp2Client(instrumentOptions),
-        ]
-      : []),
-    ...(isInstrumentationWanted('undici') ? [traceFetch(instrumentOptions)] : []),
-    traceLibraries({ tracerProvider: provider, loggers: options.logCorrelation ?? loggersFromEnvironment() }),
-  ];
+  const responseHeaders = options.responseHeaders ?? readBoolean('CLEW_RESPONSE_HEADERS', true);
+  const serverOptions = { ...instrumentOptions, responseHeaders };
+  const own = new OwnInstrumentations();
+  if (isInstrumentationWanted('http')) {
+    own.start('http', () => [traceHttpServer(serverOptions), traceHttpClient(instrumentOptions)]);
+    own.start('http2', () => [traceHttp2Server(serverOptions), traceHttp2Client(instrumentOptions)]);
+    own.start('routes', () => [traceRoutes()]);
+  }
+  if (isInstrumentationWanted('undici')) own.start('undici', () => [traceFetch(instrumentOptions)]);
+  const loggers = options.logCorrelation ?? loggersFromEnvironment();
+  return [traceLibraries({ tracerProvider: provider, loggers, own }), () => own.stop()];
 }
 
 function sayStarted({ resource, exportTargets, sampler }: ClewTracerProvider): void {

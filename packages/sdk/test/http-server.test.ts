@@ -9,7 +9,8 @@ import {
   request,
   type ServerResponse,
 } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import { after, before, beforeEach, type TestContext, test } from 'node:test';
 import { startTracing, type Tracing } from '@clew/sdk';
 import { propagation, trace } from '@opentelemetry/api';
@@ -186,7 +187,7 @@ test('the client is the first address that proxies name; a Host without a port h
   socket.resume();
   const { attributes } = await onlySpan();
   assert.equal(attributes['client.address'], '203.0.113.7');
-  assert.equal(attributes['server.address'], '[::1]');
+  assert.equal(attributes['server.address'], '::1');
   assert.equal(attributes['server.port'], 80);
   assert.equal(attributes['url.path'], '/path');
   assert.equal(attributes['url.query'], 'q');
@@ -207,6 +208,75 @@ test('a client that goes away ends the span, without a status and without an err
   assert.equal(span.attributes['error.type'], 'client_disconnected');
   assert.equal(span.status.code, 0);
 });
+
+const upstreamBroke = Object.assign(new Error('upstream broke'), { code: 'ECONNRESET' });
+const breaks: readonly [what: string, answer: RequestListener, type: string, message: string][] = [
+  [
+    'destroys its response',
+    (_, response) => response.destroy(),
+    'response_aborted',
+    'The server broke its response off',
+  ],
+  [
+    'destroys its response after the head',
+    (_, response) => response.write('half', () => response.destroy()),
+    'response_aborted',
+    'The server broke its response off',
+  ],
+  ['destroys its response with an error', (_, response) => response.destroy(new RangeError('no')), 'RangeError', 'no'],
+  [
+    'pipes a source that fails, with the error of a connection',
+    (_, response) => void pipeline(Readable.from(failing()), response, () => undefined),
+    'ECONNRESET',
+    'upstream broke',
+  ],
+  [
+    'lets its response time out',
+    (_, response) => response.setTimeout(1),
+    'response_aborted',
+    'The server broke its response off',
+  ],
+  [
+    'destroys the connection',
+    (incoming) => incoming.socket.destroy(),
+    'response_aborted',
+    'The server broke its response off',
+  ],
+];
+
+async function* failing(): AsyncGenerator<string> {
+  yield 'half';
+  throw upstreamBroke;
+}
+
+for (const [what, answer, type, message] of breaks) {
+  test(`a server that ${what} has failed, and does not blame the client`, async (t) => {
+    const port = await serve(t, answer);
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const span = await onlySpan();
+    assert.equal(span.attributes['error.type'], type);
+    assert.deepEqual(span.status, { code: 2, message });
+  });
+}
+
+const departures: readonly [how: string, leave: (socket: Socket) => void][] = [
+  ['ends its side', (socket) => socket.end()],
+  ['resets the connection', (socket) => socket.resetAndDestroy()],
+];
+for (const [how, leave] of departures) {
+  test(`a client that ${how} in the middle of the answer is named, and the server has not failed`, async (t) => {
+    const port = await serve(t, (_, response) => response.write('half'));
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(socket, 'data');
+    leave(socket);
+    const span = await onlySpan();
+    assert.equal(span.attributes['error.type'], 'client_disconnected');
+    assert.equal(span.status.code, 0);
+  });
+}
 
 test('requests on one connection are traces of their own, each with its own context', async (t) => {
   const port = await serve(t, (request, response) => {

@@ -10,6 +10,7 @@ import {
   type Http2Server,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import { get } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -232,6 +233,50 @@ test('a stream that the client cancels ends its span, without an error of the se
   stream.close(constants.NGHTTP2_CANCEL);
   const span = await onlySpan();
   assert.equal(span.attributes['http.response.status_code'], undefined);
+  assert.equal(span.attributes['error.type'], 'client_disconnected');
+  assert.equal(span.status.code, 0);
+});
+
+const streamBreaks: readonly [what: string, answer: (stream: ServerHttp2Stream) => void, type: string][] = [
+  ['closes it with a code', (stream) => stream.close(constants.NGHTTP2_CANCEL), 'response_aborted'],
+  [
+    'closes it with a code after the head',
+    (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.write('half', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+    },
+    'response_aborted',
+  ],
+  ['destroys it', (stream) => stream.destroy(), 'response_aborted'],
+  ['destroys it with an error', (stream) => stream.destroy(new RangeError('no')), 'RangeError'],
+];
+for (const [what, answer, type] of streamBreaks) {
+  test(`a server that breaks a stream off (${what}) has failed, and does not blame the client`, async (t) => {
+    const server = createServer();
+    server.on('stream', (stream) => {
+      stream.on('error', () => undefined);
+      answer(stream);
+    });
+    const session = await connectTo(t, server);
+    untraced(() => session.request({ ':path': '/' }))
+      .on('error', () => undefined)
+      .resume();
+    const span = await onlySpan();
+    assert.equal(span.attributes['error.type'], type);
+    assert.equal(span.status.code, 2);
+  });
+}
+
+test('a stream that the client resets with a code of failure is still its doing', async (t) => {
+  const server = createServer();
+  server.on('stream', (stream) => stream.on('error', () => undefined));
+  const session = await connectTo(t, server);
+  const arrival = once(server, 'stream');
+  const stream: ClientHttp2Stream = untraced(() => session.request({ ':path': '/slow' }));
+  stream.on('error', () => undefined);
+  await arrival;
+  stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  const span = await onlySpan();
   assert.equal(span.attributes['error.type'], 'client_disconnected');
   assert.equal(span.status.code, 0);
 });

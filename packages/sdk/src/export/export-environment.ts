@@ -110,9 +110,14 @@ function headersFromEnvironment(): Record<string, string> {
 /** `key=value,…` as in W3C Baggage, percent-decoded; a pair that cannot be a header is said and left out. */
 function readHeaders(name: string): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const entry of readList(name) ?? []) {
+  for (const [index, entry] of (readList(name) ?? []).entries()) {
     const equals = entry.indexOf('=');
-    const key = entry.slice(0, Math.max(0, equals)).trim().toLowerCase();
+    if (equals < 0) {
+      // All of it may be a secret.
+      writeNotice('warn', `entry ${index + 1} of ${name} is ignored: it has no "=" between a name and a value`);
+      continue;
+    }
+    const key = entry.slice(0, equals).trim().toLowerCase();
     try {
       const value = decodeURIComponent(entry.slice(equals + 1).trim());
       http.validateHeaderName(key);
@@ -134,21 +139,29 @@ function compressionFromEnvironment(): 'gzip' | 'none' {
 }
 
 function tlsFromEnvironment(): TlsOptions {
-  const ca = readPem('CERTIFICATE');
-  const key = readPem('CLIENT_KEY');
-  const cert = readPem('CLIENT_CERTIFICATE');
+  const ca = readPem('CERTIFICATE', 'CERTIFICATE');
+  const key = readPem('CLIENT_KEY', 'PRIVATE KEY');
+  const cert = readPem('CLIENT_CERTIFICATE', 'CERTIFICATE');
   return { ...(ca !== undefined && { ca }), ...(key !== undefined && { key }), ...(cert !== undefined && { cert }) };
 }
 
-function readPem(suffix: string): string | undefined {
+/** @param block what the file must hold, as its `-----BEGIN …-----` line names it. */
+function readPem(suffix: string, block: 'CERTIFICATE' | 'PRIVATE KEY'): string | undefined {
   const path = readSpecific(suffix);
   if (path === undefined) return undefined;
+  const ignore = (reason: string): undefined => {
+    writeNotice('error', `OTEL_EXPORTER_OTLP_${suffix}=${path} is ignored: ${reason}`);
+  };
+  let text: string;
   try {
-    return readFileSync(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    writeNotice('error', `OTEL_EXPORTER_OTLP_${suffix}=${path} is ignored: ${(error as Error).message}`);
-    return undefined;
+    return ignore((error as Error).message);
   }
+  const blocks = [...text.matchAll(/^-----BEGIN ([A-Z0-9 ]+)-----/gm)].map(([, name = '']) => name);
+  if (blocks.some((name) => name.endsWith(block))) return text;
+  const found = blocks.length === 0 ? 'nothing in PEM format' : blocks.join(', ');
+  return ignore(`the file holds ${found}; a ${block} is needed`);
 }
 
 const defaultOverflowBytes = 256 * 1_048_576;

@@ -36,9 +36,19 @@ function judge(result: PostResult, format: BodyFormat): SendResult {
   }
   const { status } = result;
   const reason = `HTTP ${status}`;
-  if (status >= 200 && status <= 299) return { outcome: 'accepted', ...format.readAnswer(result.body) };
+  if (status >= 200 && status <= 299) {
+    if (isWebPage(result.contentType)) {
+      return { outcome: 'refused', reason: `${reason} with a web page: that is not a collector` };
+    }
+    return { outcome: 'accepted', ...format.readAnswer(result.body) };
+  }
   if (isRetryable(status)) {
     return { outcome: 'later', reason, isUnreachable: false, waitMs: readRetryAfter(result.retryAfter, Date.now()) };
   }
   return { outcome: 'refused', reason: status >= 300 && status <= 399 ? `${reason}; no redirect is followed` : reason };
+}
+
+/** What a sign-in page, a proxy or a web app at the wrong port answers with to everything. Collectors never do. */
+function isWebPage(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(contentType);
 }

@@ -5,7 +5,12 @@ import { connectTimeoutMs, type Target } from './target.ts';
 
 /** What came of one POST. */
 export type PostResult =
-  | { readonly status: number; readonly retryAfter: string | undefined; readonly body: Uint8Array }
+  | {
+      readonly status: number;
+      readonly retryAfter: string | undefined;
+      readonly contentType: string | undefined;
+      readonly body: Uint8Array;
+    }
   | { readonly error: NodeJS.ErrnoException };
 
 /** Sends request bodies to one address over connections that are kept, and that never keep the process alive. */
@@ -88,8 +93,8 @@ function readAnswer(response: IncomingMessage, settle: (result: PostResult) => v
     if (length <= maxAnswerBytes) chunks.push(chunk);
   });
   response.on('end', () => {
-    const retryAfter = response.headers['retry-after'];
-    settle({ status: response.statusCode ?? 0, retryAfter, body: Buffer.concat(chunks) });
+    const { 'retry-after': retryAfter, 'content-type': contentType } = response.headers;
+    settle({ status: response.statusCode ?? 0, retryAfter, contentType, body: Buffer.concat(chunks) });
   });
   response.on('error', (error) => settle({ error }));
 }

@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders, OutgoingMessage } from 'node:http';
 import type { AttributeValue } from '@clew/wire';
 import { readList } from '../environment.ts';
 import type { RecordingSpan } from '../record/recording-span.ts';
@@ -53,6 +53,19 @@ export function flattenHeaders(headers: OutgoingHttpHeaders | undefined): string
   return Object.entries(headers ?? {}).flatMap(([name, value]) =>
     [value].flat().flatMap((item) => [name, String(item)]),
   );
+}
+
+/** `[name, value, …]` of the headers that a request or response is sent with, however the app has given them. */
+export function readHead(message: OutgoingMessage): string[] {
+  const { _header: head } = message as OutgoingMessage & { readonly _header?: string | null };
+  if (typeof head !== 'string') return flattenHeaders(message.getHeaders());
+  return head
+    .split('\r\n')
+    .slice(1)
+    .flatMap((line) => {
+      const colon = line.indexOf(':');
+      return colon < 0 ? [] : [line.slice(0, colon), line.slice(colon + 1).trim()];
+    });
 }
 
 function readNames(variable: string): readonly string[] {

@@ -17,11 +17,14 @@ import { clearInstrumentationReport, noteInstrumentation } from './community-reg
 import { correlateConsole } from './console-logs.ts';
 import { type LoggerName, loggerHooks } from './logs.ts';
 import { hasModulePackage } from './module-package.ts';
+import type { OwnInstrumentations } from './own-instrumentations.ts';
 
 export interface LibraryOptions {
   readonly tracerProvider: TracerProvider;
   /** The loggers whose lines carry the trace. */
   readonly loggers: readonly LoggerName[];
+  /** Ours, which end when the app enables the community's for the same. */
+  readonly own: OwnInstrumentations;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface LibraryOptions {
  *
  * @returns stops it.
  */
-export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () => void {
+export function traceLibraries({ tracerProvider, loggers, own }: LibraryOptions): () => void {
   const active: { found: InstrumentationPackage; libraries: readonly string[] }[] = [];
   const hooks = new Map<string, LibraryHook>();
   const byPackage = new Map<string, CommunityInstrumentation>();
@@ -58,10 +61,10 @@ export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () 
   const stopConsole = loggers.includes('console') ? correlateConsole() : undefined;
   failLoaded(hooks);
   const stopLoads = hooks.size === 0 ? undefined : hookLoads(hooks, active);
-  const stopWatching = byPackage.size === 0 ? undefined : leaveToApp(tracerProvider, byPackage);
+  const stopWatching = leaveToApp(tracerProvider, byPackage, own);
   return () => {
     stopLoads?.();
-    stopWatching?.();
+    stopWatching();
     stopConsole?.();
     for (const instrumentation of byPackage.values()) instrumentation.disable();
     clearInstrumentationReport();
@@ -72,10 +75,15 @@ export function traceLibraries({ tracerProvider, loggers }: LibraryOptions): () 
  * Every instrumentation takes a tracer under the name of its package when it is made. One that we have not made is the
  * app's, which may have it from a bundle or an ES module, where no hook sees it loaded.
  */
-function leaveToApp(provider: TracerProvider, byPackage: ReadonlyMap<string, CommunityInstrumentation>): () => void {
+function leaveToApp(
+  provider: TracerProvider,
+  byPackage: ReadonlyMap<string, CommunityInstrumentation>,
+  own: OwnInstrumentations,
+): () => void {
   return replaceMethod(provider, 'getTracer', (getTracer) => {
     return function (this: TracerProvider, name, ...rest) {
       byPackage.get(name)?.leaveToApp();
+      own.leaveToApp(name);
       return getTracer.call(this, name, ...rest);
     };
   });

@@ -8,6 +8,7 @@ import { capturedClientHeaders, pushCapturedHeaders, setCapturedHeaders } from '
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { httpAttribute, pushMethod, setPeer, spanNameOf } from './http-conventions.ts';
+import { callHook, type FetchRequest, type FetchResponse } from './http-hooks.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
 import { addToHeader, outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
 import { pushOutgoingTarget } from './outgoing-target.ts';
@@ -15,10 +16,7 @@ import { pushOutgoingTarget } from './outgoing-target.ts';
 const clientSpan = Symbol('clew.clientSpan');
 
 /** A request as undici publishes it; the same object on all of its channels. */
-interface UndiciRequest {
-  readonly origin: string | URL;
-  readonly path: string;
-  readonly method: string;
+interface UndiciRequest extends FetchRequest {
   /** `[name, value, …]`; one string of lines before undici 6. */
   headers: (string | string[])[] | string;
   addHeader(name: string, value: string): void;
@@ -33,13 +31,18 @@ interface UndiciRequest {
  */
 export function traceFetch(options: InstrumentOptions): () => void {
   const { tracer, propagator, mayHaveBaggage } = options;
+  const { requestHook, responseHook, ignoreRequestHook } = options.fetch;
   const stops = [
     subscribeGuarded<{ request: UndiciRequest }>('undici:request:create', ({ request }) => {
       const parent = activeContext();
       if (isTracingSuppressed(parent)) return;
+      if (callHook('fetch.ignoreRequestHook', ignoreRequestHook, request) === true) return;
       const name = spanNameOf(request.method);
       const span = tracer.begin(name, SpanKind.CLIENT, parent, describeRequest, request);
-      if (span instanceof RecordingSpan) request[clientSpan] = span;
+      if (span instanceof RecordingSpan) {
+        request[clientSpan] = span;
+        callHook('fetch.requestHook', requestHook, span, request);
+      }
       const isTrusted = mayHaveBaggage === undefined || mayHaveBaggage(new URL(request.origin).hostname);
       const context = contextWithSpan(isTrusted ? parent : withoutBaggage(parent), span);
       if (propagator === undefined) {
@@ -59,7 +62,7 @@ export function traceFetch(options: InstrumentOptions): () => void {
         span.setAttribute(httpAttribute.protocolVersion, socket.alpnProtocol === 'h2' ? '2' : '1.1');
       },
     ),
-    subscribeGuarded<{ request: UndiciRequest; response: { statusCode: number; headers: readonly Buffer[] } }>(
+    subscribeGuarded<{ request: UndiciRequest; response: FetchResponse }>(
       'undici:request:headers',
       ({ request, response }) => {
         const span = request[clientSpan];
@@ -67,9 +70,11 @@ export function traceFetch(options: InstrumentOptions): () => void {
         span.setAttribute(httpAttribute.statusCode, response.statusCode);
         const { response: captured } = capturedClientHeaders;
         if (captured.length > 0) setCapturedHeaders(span, 'response', captured, response.headers.map(String));
-        if (response.statusCode < 400) return;
-        span.setAttribute(httpAttribute.errorType, String(response.statusCode));
-        span.setStatus({ code: SpanStatusCode.ERROR });
+        if (response.statusCode >= 400) {
+          span.setAttribute(httpAttribute.errorType, String(response.statusCode));
+          span.setStatus({ code: SpanStatusCode.ERROR });
+        }
+        callHook('fetch.responseHook', responseHook, span, { request, response });
       },
     ),
     subscribeGuarded<{ request: UndiciRequest }>('undici:request:trailers', ({ request }) => {

@@ -6,15 +6,16 @@ import { contextWithSpan } from '../context/clew-context.ts';
 import { activeContext, isTracingSuppressed } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
 import { RecordingSpan } from '../record/recording-span.ts';
-import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCapturedHeaders } from './captured-headers.ts';
+import { replaceMethod } from '../replace-method.ts';
+import { capturedClientHeaders, pushCapturedHeaders, readHead, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { httpAttribute, pushMethod, setPeer, spanNameOf, splitAuthority } from './http-conventions.ts';
+import { callHook } from './http-hooks.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
 import { addToHeader, outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
 import { pushOutgoingTarget } from './outgoing-target.ts';
 import { patchHeaderWriting, setHeaders } from './patch-header-writing.ts';
-import { replaceMethod } from '../replace-method.ts';
 
 const clientSpan = Symbol('clew.clientSpan');
 const clientResponse = Symbol('clew.clientResponse');
@@ -43,14 +44,17 @@ interface TracedRequest extends ClientRequest {
  */
 export function traceHttpClient(options: InstrumentOptions): () => void {
   const { tracer, propagator, mayHaveBaggage } = options;
+  const { requestHook, responseHook, ignoreOutgoingRequestHook } = options.http;
   /** Starts the span; returns the headers to send, none when the request must not be traced. */
   const begin = (request: TracedRequest): [name: string, value: string][] => {
     const parent = activeContext();
     if (isTracingSuppressed(parent)) return [];
+    if (callHook('http.ignoreOutgoingRequestHook', ignoreOutgoingRequestHook, request) === true) return [];
     const span = tracer.begin(spanNameOf(request.method), SpanKind.CLIENT, parent, describeRequest, request);
     if (span instanceof RecordingSpan) {
       request[clientSpan] = span;
       request.on('close', finishSpan);
+      callHook('http.requestHook', requestHook, span, request);
     }
     const isTrusted = mayHaveBaggage === undefined || mayHaveBaggage(request.host);
     const context = contextWithSpan(isTrusted ? parent : withoutBaggage(parent), span);
@@ -69,7 +73,12 @@ export function traceHttpClient(options: InstrumentOptions): () => void {
       : patchHeaderWriting(http.ClientRequest.prototype, begin),
     subscribeGuarded<{ request: TracedRequest; response: IncomingMessage }>(
       'http.client.response.finish',
-      ({ request, response }) => noteResponse(request, response),
+      ({ request, response }) => {
+        const span = request[clientSpan];
+        if (span === undefined) return;
+        noteResponse(span, request, response);
+        callHook('http.responseHook', responseHook, span, response);
+      },
     ),
     subscribeGuarded<{ request: TracedRequest; error: unknown }>('http.client.request.error', ({ request, error }) => {
       const span = request[clientSpan];
@@ -151,7 +160,7 @@ function describeRequest(request: TracedRequest): AttributeValue[] {
   pushMethod(attributes, request.method);
   pushTarget(attributes, request);
   const { request: captured } = capturedClientHeaders;
-  if (captured.length > 0) pushCapturedHeaders(attributes, 'request', captured, rawHeadersOf(request));
+  if (captured.length > 0) pushCapturedHeaders(attributes, 'request', captured, readHead(request));
   return attributes;
 }
 
@@ -180,22 +189,7 @@ function hostHeaderOf(request: ClientRequest): string | undefined {
   return typeof written === 'string' ? /^host: *(.*)\r$/im.exec(written)?.[1] : undefined;
 }
 
-/** `[name, value, …]` of the headers so far. */
-function rawHeadersOf(request: ClientRequest): string[] {
-  const { _header: written } = request as unknown as WrittenHeaders;
-  if (typeof written !== 'string') return flattenHeaders(request.getHeaders());
-  return written
-    .split('\r\n')
-    .slice(1, -2)
-    .flatMap((line) => {
-      const colon = line.indexOf(':');
-      return [line.slice(0, colon), line.slice(colon + 1).trim()];
-    });
-}
-
-function noteResponse(request: TracedRequest, response: IncomingMessage): void {
-  const span = request[clientSpan];
-  if (span === undefined) return;
+function noteResponse(span: RecordingSpan, request: TracedRequest, response: IncomingMessage): void {
   request[clientResponse] = response;
   const statusCode = response.statusCode ?? 0;
   span.setAttribute(httpAttribute.statusCode, statusCode);

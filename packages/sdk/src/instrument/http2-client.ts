@@ -18,6 +18,7 @@ import { capturedClientHeaders, flattenHeaders, pushCapturedHeaders, setCaptured
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { httpAttribute, pushMethod, setPeer, spanNameOf } from './http-conventions.ts';
+import { callHook } from './http-hooks.ts';
 import { whenHttp2Loads } from './http2-loading.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
 import { addToHeader, outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
@@ -121,7 +122,12 @@ function patchRequest(original: Request, authorityKey: symbol | undefined, optio
     if (span instanceof RecordingSpan) {
       stream[clientSpan] = span;
       stream.on('response', noteResponse);
+      const { responseHook, requestHook } = options.http;
+      if (responseHook !== undefined) {
+        stream.on('response', () => callHook('http.responseHook', responseHook, span, stream));
+      }
       stream.on('close', finishSpan);
+      callHook('http.requestHook', requestHook, span, stream);
     }
     return stream;
   };
@@ -133,11 +139,15 @@ type Traced = {
   readonly sent: Headers;
 };
 
-function begin(outgoing: Outgoing, { tracer, propagator, mayHaveBaggage }: InstrumentOptions): Traced | undefined {
+function begin(outgoing: Outgoing, options: InstrumentOptions): Traced | undefined {
+  const { tracer, propagator, mayHaveBaggage, http } = options;
   const parent = activeContext();
   if (isTracingSuppressed(parent)) return undefined;
-  const { headers, method, authority } = outgoing;
+  const { headers, method, authority, scheme, path } = outgoing;
   if (headerOf(headers, 'content-type')?.startsWith('application/grpc') === true) return undefined;
+  const { ignoreOutgoingRequestHook: ignore } = http;
+  const asked = { method, url: `${scheme}://${authority}${path}` };
+  if (ignore !== undefined && callHook('http.ignoreOutgoingRequestHook', ignore, asked) === true) return undefined;
   const span = tracer.begin(spanNameOf(method), SpanKind.CLIENT, parent, describeOutgoing, outgoing);
   const isTrusted = mayHaveBaggage === undefined || mayHaveBaggage(hostOf(authority));
   const context = contextWithSpan(isTrusted ? parent : withoutBaggage(parent), span);

@@ -3,7 +3,7 @@ import type { AttributeValue } from '@clew/wire';
 import { SpanKind } from '@opentelemetry/api';
 import type { SpanIdentity } from '../api/span-identity.ts';
 import { contextWithSpan } from '../context/clew-context.ts';
-import { bindEmitter, contextStorage } from '../context/context-manager.ts';
+import { bindEmitter, contextStorage, suppressedContext } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
 import { traceparentOf } from '../propagate/trace-context-propagator.ts';
 import { RecordingSpan } from '../record/recording-span.ts';
@@ -11,12 +11,14 @@ import { capturedServerHeaders, flattenHeaders, setCapturedHeaders } from './cap
 import { describeIncoming } from './describe-incoming.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { spanNameOf } from './http-conventions.ts';
+import { callHook } from './http-hooks.ts';
 import type { HttpServerOptions } from './http-server.ts';
 import { contextOfRequest } from './incoming-headers.ts';
 import { type RoutedResponse, routeOf } from './route.ts';
-import { describeOutcome } from './server-outcome.ts';
+import { describeOutcome, type Interruption } from './server-outcome.ts';
 
 const tracedStream = Symbol('clew.tracedStream');
+const closedHere = Symbol('clew.closedHere');
 
 interface Traced {
   readonly span: SpanIdentity;
@@ -26,6 +28,7 @@ interface Traced {
 
 interface TracedStream extends ServerHttp2Stream, RoutedResponse {
   [tracedStream]?: Traced;
+  [closedHere]?: boolean;
   readonly stream?: never;
 }
 
@@ -38,10 +41,29 @@ interface TracedStream extends ServerHttp2Stream, RoutedResponse {
  *
  * @returns stops tracing.
  */
-export function traceHttp2Server({ tracer, propagator, responseHeaders }: HttpServerOptions): () => void {
+export function traceHttp2Server({ tracer, propagator, responseHeaders, http }: HttpServerOptions): () => void {
+  const { requestHook, responseHook, ignoreIncomingRequestHook } = http;
+  /** On 'close' of the stream: one function for all, so that a stream costs no closure. */
+  function finishSpan(this: TracedStream): void {
+    const { span, method } = this[tracedStream] ?? {};
+    if (!(span instanceof RecordingSpan)) return;
+    try {
+      describeResponse(span, method ?? '', this);
+      callHook('http.responseHook', responseHook, span, this);
+      span.end();
+    } catch (error) {
+      reportFailure('http2 server', error);
+    }
+  }
   const begin = (stream: TracedStream, headers: IncomingHttpHeaders, rawHeaders: string[]): void => {
     if (headers['content-type']?.startsWith('application/grpc') === true) return;
     const method = headers[':method'] ?? '';
+    const incoming = { method, url: headers[':path'] ?? '', headers };
+    if (callHook('http.ignoreIncomingRequestHook', ignoreIncomingRequestHook, incoming) === true) {
+      contextStorage.enterWith(suppressedContext);
+      bindEmitter(stream, suppressedContext);
+      return;
+    }
     const parent = contextOfRequest({ headers, rawHeaders }, propagator);
     const arrival: Arrival = { stream, headers, rawHeaders };
     const span = tracer.begin(spanNameOf(method), SpanKind.SERVER, parent, describeStream, arrival);
@@ -50,7 +72,11 @@ export function traceHttp2Server({ tracer, propagator, responseHeaders }: HttpSe
     bindEmitter(stream, context);
     stream[tracedStream] = { span, method, isFromOtherOrigin: headers.origin !== undefined };
     if (responseHeaders) stream.respond = respondAnnouncing;
-    if (span instanceof RecordingSpan) stream.on('close', finishSpan);
+    if (span instanceof RecordingSpan) {
+      stream.close = closeMarking;
+      stream.on('close', finishSpan);
+      callHook('http.requestHook', requestHook, span, stream);
+    }
   };
   const onStream = (
     stream: TracedStream,
@@ -93,27 +119,32 @@ function describeStream({ stream, headers, rawHeaders }: Arrival): AttributeValu
   return describeIncoming(method, path, '2', rawHeaders, stream.session?.socket, authority);
 }
 
-/** On 'close' of the stream: one function for all, so that a stream costs no closure. */
-function finishSpan(this: TracedStream): void {
-  const { span, method } = this[tracedStream] ?? {};
-  if (!(span instanceof RecordingSpan)) return;
-  try {
-    const { sentHeaders } = this;
-    const status = Number(sentHeaders?.[':status']);
-    const hasAnswered = !Number.isNaN(status);
-    describeOutcome(
-      span,
-      method ?? '',
-      routeOf(this),
-      hasAnswered ? status : undefined,
-      hasAnswered && !this.aborted && this.rstCode === 0,
-    );
-    const { response: captured } = capturedServerHeaders;
-    if (captured.length > 0) setCapturedHeaders(span, 'response', captured, flattenHeaders(sentHeaders));
-    span.end();
-  } catch (error) {
-    reportFailure('http2 server', error);
-  }
+function describeResponse(span: RecordingSpan, method: string, stream: TracedStream): void {
+  const { sentHeaders, aborted, rstCode } = stream;
+  const status = Number(sentHeaders?.[':status']);
+  const hasAnswered = !Number.isNaN(status);
+  const isFinished = hasAnswered && !aborted && rstCode === 0;
+  const interruption = isFinished ? undefined : interruptionOf(stream);
+  describeOutcome(span, method, routeOf(stream), hasAnswered ? status : undefined, interruption);
+  const { response: captured } = capturedServerHeaders;
+  if (captured.length > 0) setCapturedHeaders(span, 'response', captured, flattenHeaders(sentHeaders));
+}
+
+/** What a client resets has a code that is not ours; a stream that this server destroys has none, or an error. */
+function interruptionOf({ errored, rstCode, [closedHere]: isClosedHere }: TracedStream): Interruption {
+  const { code } = (errored ?? {}) as { code?: unknown };
+  const isReset = code === 'ERR_HTTP2_STREAM_ERROR';
+  if (isClosedHere === true) return { error: isReset ? undefined : errored };
+  if (rstCode !== 0 && (errored === null || errored === undefined || isReset)) return 'client';
+  return { error: errored };
+}
+
+type Close = ServerHttp2Stream['close'];
+
+/** Node gives the code of a reset, and not which side sent it. One function for all streams. */
+function closeMarking(this: TracedStream, ...args: Parameters<Close>): void {
+  this[closedHere] = true;
+  (Object.getPrototypeOf(this) as { close: Close }).close.apply(this, args);
 }
 
 type Respond = ServerHttp2Stream['respond'];

@@ -1,5 +1,6 @@
 import type { TextMapPropagator } from '@opentelemetry/api';
 import type { ClewTracer } from '../record/tracer.ts';
+import type { FetchHooks, HttpHooks } from './http-hooks.ts';
 
 /** What every instrumentation is given. */
 export interface InstrumentOptions {
@@ -8,4 +9,6 @@ export interface InstrumentOptions {
   readonly propagator: TextMapPropagator | undefined;
   /** Whether a host may be sent the baggage; undefined when all may. */
   readonly mayHaveBaggage: ((host: string) => boolean) | undefined;
+  readonly http: HttpHooks;
+  readonly fetch: FetchHooks;
 }

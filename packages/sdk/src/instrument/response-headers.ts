@@ -40,7 +40,7 @@ export function announceSpans(): () => void {
     let lines = statusLine;
     if (span !== undefined) {
       try {
-        lines += linesFor(this, span);
+        if (!namesTrace(headers)) lines += linesFor(this, span);
       } catch (error) {
         reportFailure('response headers', error);
       }
@@ -51,6 +51,24 @@ export function announceSpans(): () => void {
   return () => {
     if (prototype._storeHeader === announcing) prototype._storeHeader = original;
   };
+}
+
+/**
+ * Whether the app tells the trace itself: a proxy passes on the headers of the server that it asked, and of two such
+ * headers none would count.
+ *
+ * @param headers as Node gives them: an object, `[name, value, …]`, pairs, or nothing.
+ */
+function namesTrace(headers: unknown): boolean {
+  if (Array.isArray(headers)) {
+    return headers.some((item, index) => isTraceresponse(Array.isArray(item) ? item[0] : index % 2 === 0 ? item : ''));
+  }
+  for (const name in headers as Record<string, unknown> | undefined) if (isTraceresponse(name)) return true;
+  return false;
+}
+
+function isTraceresponse(name: unknown): boolean {
+  return typeof name === 'string' && name.length === 13 && name.toLowerCase() === 'traceresponse';
 }
 
 function linesFor(response: ServerResponse, span: SpanIdentity): string {
