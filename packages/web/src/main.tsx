@@ -9,6 +9,10 @@ import './views/theme.css';
 
 const queries = new QueryClient({ defaultOptions: { queries: { retry: shouldRetry, refetchOnWindowFocus: false } } });
 
+// Made absolute: the address of the page changes without a load, and the icon must not follow it.
+const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')!;
+icon.setAttribute('href', icon.href);
+
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <PreferencesProvider>

@@ -72,9 +72,10 @@ export async function startPageServer(): Promise<PageServer> {
 }
 
 async function sendFile(response: ServerResponse, path: string): Promise<void> {
-  // Every address that is no file is a page.
-  const file = extname(path) === '' ? 'index.html' : path.slice(1);
-  const bytes = await readFile(join(dist, file)).catch(() => undefined);
+  // Every address that is not a file is a page, whose links lead up to the root as those of the real server do.
+  const file = types[extname(path)] === undefined ? 'index.html' : path.slice(1);
+  let bytes: string | Buffer | undefined = await readFile(join(dist, file)).catch(() => undefined);
+  if (file === 'index.html') bytes = String(bytes).replaceAll('"./', `"./${'../'.repeat(path.split('/').length - 2)}`);
   response.writeHead(bytes === undefined ? 404 : 200, {
     'content-type': types[extname(file)] ?? 'application/octet-stream',
     'content-security-policy': "default-src 'self'",

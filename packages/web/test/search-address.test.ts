@@ -1,34 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import {
-  addressOf,
-  conditionsOf,
-  formatConditions,
-  parseConditions,
-  parseDuration,
-  parseLookback,
-  requestOf,
-} from '#src/fetch/search-address.js';
+import { readSearchAddress, requestOf, type SearchAddress } from '#src/fetch/search-address.js';
 
 const nowMs = 1_800_000_000_000;
+const jaegerAddress = {
+  service: 'orders',
+  operation: 'POST /orders',
+  tags: '{"http.response.status_code":"500","paid":true}',
+  start: '1767225600000000',
+  end: '1767229200000999',
+  lookback: '1h',
+  limit: '50',
+  minDuration: '1.5s',
+};
 
 test("an address of Jaeger's UI is understood", () => {
-  const query = {
+  const { address, unknown, errors } = readSearchAddress({ ...jaegerAddress, view: 'ddg', uiSearchHideGraph: '1' });
+  assert.deepEqual([unknown, errors], [[], {}]);
+  assert.deepEqual(requestOf(address, nowMs), {
     service: 'orders',
     operation: 'POST /orders',
-    tags: '{"http.response.status_code":"500","error":true}',
-    start: '1767225600000000',
-    end: '1767229200000999',
-    lookback: '1h',
-    limit: '50',
-    minDuration: '1.5s',
-    unknown: 'x',
-  };
-  assert.deepEqual(requestOf(addressOf(query), nowMs), {
-    service: 'orders',
-    operation: 'POST /orders',
-    attribute: ['http.response.status_code=500', 'error=true'],
+    attribute: ['http.response.status_code=500', 'paid=true'],
     minDuration: '1.5s',
     maxDuration: undefined,
     start: 1_767_225_600_000,
@@ -37,50 +29,64 @@ test("an address of Jaeger's UI is understood", () => {
   });
 });
 
+test("conditions in Jaeger's older form are joined with those of the newer", () => {
+  const { address, unknown } = readSearchAddress({ tags: '{"a":"1"}', tag: ['b:2:3', 'a:4'] });
+  assert.deepEqual(unknown, []);
+  assert.deepEqual(requestOf(address, nowMs).attribute, ['a=1', 'a=4', 'b=2:3']);
+  assert.deepEqual(readSearchAddress({ tag: 'novalue' }).unknown, ['tag=novalue']);
+});
+
 test('a look-back without a start counts from now; without either the server decides', () => {
   const { start, end } = requestOf({ lookback: '15m' }, nowMs);
   assert.deepEqual([start, end], [nowMs - 900_000, nowMs]);
   assert.equal(requestOf({}, nowMs).start, undefined);
 });
 
-test('look-backs have a unit', () => {
-  assert.equal(parseLookback('2d'), 172_800_000);
-  assert.equal(parseLookback('90s'), 90_000);
-  assert.equal(parseLookback('custom'), undefined);
-  assert.equal(parseLookback('1'), undefined);
+test('parameters that are unknown or contradict themselves are named', () => {
+  const query = { service: ['a', 'b'], operation: ['x', 'x'], traceID: '1', limit: '', serivce: 'c' };
+  const { address, unknown } = readSearchAddress(query);
+  assert.deepEqual(unknown, ['service=a', 'service=b', 'traceID=1', 'serivce=c']);
+  assert.deepEqual(address, { operation: 'x' });
 });
 
-test('tags that are no JSON object are no condition', () => {
-  for (const tags of [undefined, '', '[1]', 'null', '{broken']) assert.deepEqual(conditionsOf(tags), {});
+test('an error is at the field whose value is not understood', () => {
+  const wrong: readonly [SearchAddress, keyof SearchAddress][] = [
+    [{ tags: '{broken' }, 'tags'],
+    [{ tags: '[1]' }, 'tags'],
+    [{ tags: 'null' }, 'tags'],
+    [{ tags: '{"a":{"b":1}}' }, 'tags'],
+    [{ minDuration: '5' }, 'minDuration'],
+    [{ maxDuration: '5x' }, 'maxDuration'],
+    [{ minDuration: '2s', maxDuration: '1999ms' }, 'minDuration'],
+    [{ limit: '0' }, 'limit'],
+    [{ limit: '1001' }, 'limit'],
+    [{ limit: '99999' }, 'limit'],
+    [{ limit: '1e2' }, 'limit'],
+    [{ lookback: '5x' }, 'lookback'],
+    [{ lookback: 'custom' }, 'lookback'],
+    [{ start: 'yesterday' }, 'start'],
+    [{ start: '-5' }, 'start'],
+    [{ start: '2', end: '1' }, 'end'],
+  ];
+  for (const [address, field] of wrong) {
+    assert.deepEqual(Object.keys(readSearchAddress({ ...address }).errors), [field], JSON.stringify(address));
+  }
 });
 
-test('conditions are typed as key=value, with quotes around spaces', () => {
-  assert.deepEqual(parseConditions(' user-id=42  http.route="/a b" empty= '), {
-    'user-id': '42',
-    'http.route': '/a b',
-    empty: '',
-  });
-  assert.deepEqual(parseConditions(''), {});
-  assert.deepEqual(parseConditions('url=http://x/?a=b'), { url: 'http://x/?a=b' });
+test('the last accepted values are no errors', () => {
+  const right: readonly SearchAddress[] = [
+    { tags: '{}' },
+    { minDuration: '2s', maxDuration: '2000ms' },
+    { minDuration: '2m', maxDuration: '1h' },
+    { limit: '1' },
+    { limit: '1000' },
+    { lookback: '4h' },
+    { lookback: 'custom', start: '1', end: '1' },
+  ];
+  for (const address of right) assert.deepEqual(readSearchAddress({ ...address }).errors, {}, JSON.stringify(address));
 });
 
-test('anything else typed there is refused', () => {
-  for (const text of ['user-id', '=42', 'a = b', 'a="b', 'a="b"c'])
-    assert.equal(parseConditions(text), undefined, text);
-});
-
-test('conditions survive being written and read', () => {
-  const key = fc.stringMatching(/^[a-z][a-z0-9._-]{0,12}$/);
-  fc.assert(
-    fc.property(fc.dictionary(key, fc.string()), (conditions) => {
-      assert.deepEqual(parseConditions(formatConditions(conditions)), { ...conditions });
-    }),
-  );
-});
-
-test('a duration has a number and a unit', () => {
-  assert.equal(parseDuration('1.5 s'), '1.5s');
-  assert.equal(parseDuration('300µs'), '300us');
-  assert.equal(parseDuration('20MS'), '20ms');
-  for (const text of ['', '5', '1m', '-1s', '1.s', 's']) assert.equal(parseDuration(text), undefined, text);
+test('times after the year 2255 keep their millisecond', () => {
+  const { start, end } = requestOf({ start: '9183110400123000', end: '9183110400124001' }, nowMs);
+  assert.deepEqual([start, end], [9_183_110_400_123, 9_183_110_400_125]);
 });

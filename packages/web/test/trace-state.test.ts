@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rowOfSpan, tableFromNative } from '@clew/model';
 import { listVisibleRows } from '#src/table/visible-rows.js';
-import { initialState, neighbourRow, nextMatch, reduceTrace } from '#src/views/trace/trace-state.js';
+import { neighbourRow, nextMatch, reduceTrace, stateOf } from '#src/views/trace/trace-state.js';
 import { paymentSpanId, shopBlock } from './shop-trace.js';
 
 const table = tableFromNative(shopBlock);
@@ -11,26 +11,26 @@ const [root, orders, inventory] = [row('00f067aa0ba902b7'), row('00f067aa0ba9020
 
 test('the span of the address is selected with its details; an unknown one is not', () => {
   assert.deepEqual(
-    [initialState(table, paymentSpanId).selectedRow, initialState(table, paymentSpanId).isDetailsOpen],
+    [stateOf(table, { span: paymentSpanId }).selectedRow, stateOf(table, { span: paymentSpanId }).isDetailsOpen],
     [row(paymentSpanId), true],
   );
-  assert.equal(initialState(table, 'ffffffffffffffff').selectedRow, -1);
+  assert.equal(stateOf(table, { span: 'ffffffffffffffff' }).selectedRow, -1);
 });
 
 test('a selection inside a collapsed span expands it', () => {
-  const folded = reduceTrace(table, initialState(table, undefined), { type: 'toggle', row: orders });
+  const folded = reduceTrace(table, stateOf(table, {}), { type: 'toggle', row: orders });
   const selected = reduceTrace(table, folded, { type: 'select', row: row(paymentSpanId) });
   assert.equal(folded.collapsed.has(orders), true);
   assert.equal(selected.collapsed.has(orders), false);
 });
 
 test('collapsing a span over the selection selects that span', () => {
-  const state = reduceTrace(table, initialState(table, paymentSpanId), { type: 'toggle', row: orders });
+  const state = reduceTrace(table, stateOf(table, { span: paymentSpanId }), { type: 'toggle', row: orders });
   assert.equal(state.selectedRow, orders);
 });
 
 test('collapse all leaves the roots open and the selection in sight', () => {
-  const state = reduceTrace(table, initialState(table, paymentSpanId), { type: 'collapseAll' });
+  const state = reduceTrace(table, stateOf(table, { span: paymentSpanId }), { type: 'collapseAll' });
   const { rows, placeOf } = listVisibleRows(table.tree, state.collapsed);
   assert.equal(state.collapsed.has(root), false);
   assert.ok(rows.length > 2 && rows.length < table.spanCount);

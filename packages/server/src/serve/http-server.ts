@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import type { TlsOptions } from '../tls.ts';
 import { serveApi } from './api.ts';
 import { authorizeQueries, type QueryTarget } from './authorize.ts';
+import { compressAnswers } from './compression.ts';
 import { serveDataApi } from './data-api.ts';
 import { answerErrors, sendError } from './error-answer.ts';
 import { serveHealth } from './health.ts';
@@ -52,6 +53,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   authorizeQueries(app, targetOf);
   traceQueries(app);
   observeQueries(app, metrics);
+  compressAnswers(app);
   answerErrors(app, log);
   serveHealth(app, readiness);
   serveMetrics(app);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import fastifyStatic from '@fastify/static';
@@ -15,7 +15,7 @@ Run this in the root of the repository, then start the server again:
 The API answers meanwhile, under /clew/v1/.
 `;
 
-/** The bundler puts a hash of their content into the names of these files. */
+/** The bundler puts a hash of their content into the names of these files, which may end in that of an encoding. */
 const hashed = /[\\/]assets[\\/]/;
 
 /** Where the built files of `@clew/web` are. */
@@ -25,28 +25,45 @@ export function findWebRoot(): string {
 
 /**
  * Serves the web UI. Its addresses (`/search`, `/trace/…`) are not files: whatever no route and no file answers gets
- * the page itself when a browser asks for a page, and an error otherwise.
+ * the page itself when a browser asks for a page, and an error otherwise. Files are sent as the build has compressed them
+ * (`index.js.br`, `index.js.gz`) to those who accept that.
  */
 export function serveWebUi(app: FastifyInstance, root: string): void {
-  const isBuilt = existsSync(join(root, 'index.html'));
-  if (isBuilt) {
+  const pageFile = join(root, 'index.html');
+  const page = existsSync(pageFile) ? readFileSync(pageFile, 'utf8') : undefined;
+  if (page !== undefined) {
     app.register(fastifyStatic, {
       root,
+      index: false,
+      preCompressed: true,
       cacheControl: false,
       setHeaders: (response, path) => {
+        response.setHeader('Vary', 'Accept-Encoding');
         response.setHeader('Cache-Control', hashed.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
       },
     });
-  } else {
-    app.get('/', (_request, reply) => answerNotBuilt(reply));
   }
+  const sendPage = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    if (page === undefined) return answerNotBuilt(reply);
+    const html = relativeTo(pathOf(request), page);
+    return reply.code(200).header('Cache-Control', 'no-cache').type('text/html; charset=utf-8').send(html);
+  };
+  app.get('/', sendPage);
   app.setNotFoundHandler((request, reply) => {
     if (!wantsPage(request)) {
       const details = { method: request.method, path: pathOf(request) };
       return sendError(reply, new ClewError('CLEW_ADDRESS_NOT_FOUND', details));
     }
-    return isBuilt ? reply.sendFile('index.html') : answerNotBuilt(reply);
+    return sendPage(request, reply);
   });
+}
+
+/**
+ * The page with links (`./assets/…`) that lead from an address of this depth to the root: `../assets/…` from `/trace/1`.
+ * They hold behind a proxy that serves the UI under a prefix, whatever it is.
+ */
+function relativeTo(path: string, page: string): string {
+  return page.replaceAll('"./', `"./${'../'.repeat(path.split('/').length - 2)}`);
 }
 
 function wantsPage(request: FastifyRequest): boolean {

@@ -1,5 +1,6 @@
 import type { ErrorResponse } from '@clew/model';
 import { currentToken, reportUnauthorized } from './access-token.ts';
+import { underBase } from './base-path.ts';
 
 /** The server answered, and said no. `message` is the server's own: what, the offending value, what to do. */
 export class RefusedError extends Error {
@@ -34,7 +35,7 @@ async function get(path: string, signal: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let response: Response;
   try {
-    response = await fetch(path, { headers, signal });
+    response = await fetch(underBase(path), { headers, signal });
   } catch (cause) {
     if (signal.aborted) throw cause;
     throw new UnreachableError(path, { cause });

@@ -28,10 +28,20 @@ export function operationsQuery(service: string): UseQueryOptions<OperationsResp
   };
 }
 
-/** A look-back counts from the moment of asking. */
-export function searchQuery(address: SearchAddress): UseQueryOptions<SearchResponse> {
+/** How long a list stays as it was for those who come back to it. */
+const keepListMs = 30 * 60_000;
+
+/**
+ * A look-back counts from the moment of asking. Whoever goes back to a page sees what it showed, so nothing is asked
+ * again for the same visit.
+ *
+ * @param visit The page's place in the history of the browser.
+ */
+export function searchQuery(address: SearchAddress, visit: string): UseQueryOptions<SearchResponse> {
   return {
-    queryKey: ['search', address],
+    queryKey: ['search', address, visit],
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: keepListMs,
     queryFn: ({ signal }) => fetchJson<SearchResponse>(searchPath(requestOf(address, Date.now())), signal),
   };
 }

@@ -1,10 +1,19 @@
-import type { SearchRequest } from '@clew/model';
+import {
+  type AttributeCondition,
+  formatCondition,
+  formatTags,
+  parseDurationNs,
+  parseLookbackMs,
+  parseTags,
+  type SearchRequest,
+} from '@clew/model';
+import type { MessageId } from '../messages/catalogues.ts';
 
 /** The search as it stands in the address of the page. Names and forms are Jaeger's, so that its links work here. */
 export interface SearchAddress {
   readonly service?: string;
   readonly operation?: string;
-  /** Attribute conditions, a JSON object of strings. */
+  /** Attribute conditions, a JSON object, see `parseTags`. */
   readonly tags?: string;
   /** Unix microseconds, as Jaeger has them. */
   readonly start?: string;
@@ -16,7 +25,12 @@ export interface SearchAddress {
   readonly maxDuration?: string;
 }
 
-const fields = [
+export type SearchField = keyof SearchAddress;
+
+/** Query parameters of a page; one that is given several times has all of its values. */
+export type PageQuery = Readonly<Record<string, string | readonly string[]>>;
+
+const fields: readonly string[] = [
   'service',
   'operation',
   'tags',
@@ -26,85 +40,120 @@ const fields = [
   'limit',
   'minDuration',
   'maxDuration',
-] as const;
+] satisfies readonly SearchField[];
 
-/** Keeps what is known and not empty. */
-export function addressOf(query: Readonly<Record<string, unknown>>): SearchAddress {
-  const address: { -readonly [Field in keyof SearchAddress]: SearchAddress[Field] } = {};
-  for (const field of fields) {
-    const value = query[field];
-    if (typeof value === 'string' && value !== '') address[field] = value;
-  }
-  return address;
+/** Parameters of Jaeger's search page that change how it looks, not what it finds. */
+const withoutEffect = /^(view|sortBy|uiEmbed|ui(Search|Timeline)[A-Z]\w*)$/;
+
+/** Traces that one search shows at most, see `SearchRequest`. */
+const maxLimit = 1000;
+
+export type FieldErrors = Readonly<Partial<Record<SearchField, MessageId>>>;
+
+export interface SearchReading {
+  readonly address: SearchAddress;
+  /** Parameters that are not understood, as `name=value`. A search without them would find too much. */
+  readonly unknown: readonly string[];
+  readonly errors: FieldErrors;
 }
 
-/** What to ask the server for. A `start` and `end` in the address win over its look-back. */
+/** Reads the address of a search page. With anything in `unknown` or `errors` it must not be searched for. */
+export function readSearchAddress(query: PageQuery): SearchReading {
+  const address: Partial<Record<SearchField, string>> = {};
+  const unknown: string[] = [];
+  for (const [name, given] of Object.entries(query)) {
+    const values = new Set((typeof given === 'string' ? [given] : given).filter((one) => one !== ''));
+    if (withoutEffect.test(name)) continue;
+    const [first = ''] = values;
+    if (fields.includes(name) && values.size === 1) address[name as SearchField] = first;
+    else if (name !== 'tag') for (const value of values) unknown.push(`${name}=${value}`);
+  }
+  const oldTags = [query.tag ?? []].flat();
+  const tags = mergeTags(address.tags, oldTags);
+  if (tags === undefined) unknown.push(...oldTags.map((one) => `tag=${one}`));
+  else if (tags !== '') address.tags = tags;
+  return { address, unknown, errors: findErrors(address) };
+}
+
+/** Adds Jaeger's older form of conditions, `tag=key:value` a condition. Undefined when one of them has no key. */
+function mergeTags(tags: string | undefined, oldTags: readonly string[]): string | undefined {
+  if (oldTags.length === 0) return tags ?? '';
+  const added: AttributeCondition[] = [];
+  for (const text of oldTags) {
+    const colon = text.indexOf(':');
+    if (colon < 1) return undefined;
+    added.push({ key: text.slice(0, colon), value: text.slice(colon + 1) });
+  }
+  const conditions = readTags(tags);
+  return conditions === undefined ? undefined : formatTags([...conditions, ...added]);
+}
+
+function findErrors(address: SearchAddress): FieldErrors {
+  const { start, end, lookback, limit } = address;
+  const errors: Partial<Record<SearchField, MessageId>> = {
+    ...checkDurations(address.minDuration, address.maxDuration),
+  };
+  if (readTags(address.tags) === undefined) errors.tags = 'search.tagsWrong';
+  for (const field of ['start', 'end'] as const) {
+    if (address[field] !== undefined && !/^\d{1,19}$/.test(address[field])) errors[field] = 'search.timeWrong';
+  }
+  if (start !== undefined && end !== undefined && errors.start === undefined && errors.end === undefined) {
+    if (BigInt(start) > BigInt(end)) errors.end = 'search.endWrong';
+  }
+  if (lookback === 'custom' ? start === undefined : lookback !== undefined && parseLookbackMs(lookback) === undefined) {
+    errors.lookback = 'search.lookbackWrong';
+  }
+  if (limit !== undefined && !isLimit(limit)) errors.limit = 'search.limitWrong';
+  return errors;
+}
+
+function isLimit(text: string): boolean {
+  return /^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= maxLimit;
+}
+
+/** What is wrong with the bounds of the duration, as typed; empty ones are none. */
+export function checkDurations(min = '', max = ''): FieldErrors {
+  const minNs = parseDurationNs(min);
+  const maxNs = parseDurationNs(max);
+  return {
+    ...(min !== '' && minNs === undefined ? { minDuration: 'search.durationWrong' } : {}),
+    ...(max !== '' && maxNs === undefined ? { maxDuration: 'search.durationWrong' } : {}),
+    ...(minNs !== undefined && maxNs !== undefined && minNs > maxNs ? { minDuration: 'search.durationOrder' } : {}),
+  };
+}
+
+/** What to ask the server for. The address has no errors. Its `start` and `end` win over its look-back. */
 export function requestOf(address: SearchAddress, nowMs: number): SearchRequest {
-  const lookbackMs = parseLookback(address.lookback ?? '');
-  const startMs =
-    microseconds(address.start, Math.floor) ?? (lookbackMs === undefined ? undefined : nowMs - lookbackMs);
+  const lookbackMs = parseLookbackMs(address.lookback ?? '');
+  const window =
+    address.start === undefined && lookbackMs !== undefined ? { start: nowMs - lookbackMs, end: nowMs } : {};
   return {
     service: address.service,
     operation: address.operation,
-    attribute: Object.entries(conditionsOf(address.tags)).map(([key, value]) => `${key}=${value}`),
-    minDuration: address.minDuration,
-    maxDuration: address.maxDuration,
-    start: startMs,
-    end: microseconds(address.end, Math.ceil) ?? (lookbackMs === undefined ? undefined : nowMs),
+    attribute: conditionsOf(address.tags).map(formatCondition),
+    minDuration: withoutSpaces(address.minDuration),
+    maxDuration: withoutSpaces(address.maxDuration),
+    ...window,
+    ...(address.start !== undefined && { start: Number(BigInt(address.start) / 1000n) }),
+    ...(address.end !== undefined && { end: Number((BigInt(address.end) + 999n) / 1000n) }),
     limit: address.limit === undefined ? undefined : Number(address.limit),
   };
 }
 
-function microseconds(text: string | undefined, round: (value: number) => number): number | undefined {
-  const value = Number(text);
-  return text === undefined || !Number.isFinite(value) ? undefined : round(value / 1000);
+function withoutSpaces(duration: string | undefined): string | undefined {
+  return duration?.replaceAll(' ', '');
 }
 
-/** Milliseconds of `15m`, `1h`, `2d`; undefined for anything else. */
-export function parseLookback(text: string): number | undefined {
-  const match = /^(\d+)([smhd])$/.exec(text);
-  if (match === null) return undefined;
-  const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 's' | 'm' | 'h' | 'd'];
-  return Number(match[1]) * unitMs;
-}
-
-/** The conditions in `tags`; none when it is not a JSON object. */
-export function conditionsOf(tags: string | undefined): Record<string, string> {
+/** The conditions in `tags`; undefined when it is something else. */
+function readTags(tags: string | undefined): readonly AttributeCondition[] | undefined {
   try {
-    const parsed: unknown = JSON.parse(tags ?? '{}');
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return {};
-    return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [key, String(value)]));
+    return parseTags(tags ?? '{}');
   } catch {
-    return {};
+    return undefined;
   }
 }
 
-/** `key=value other="two words"` as typed into the form. Undefined when it is something else. */
-export function parseConditions(text: string): Record<string, string> | undefined {
-  const conditions: Record<string, string> = {};
-  const pattern = /\s*([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)/y;
-  let at = 0;
-  const end = text.trimEnd().length;
-  while (at < end) {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text);
-    if (match === null) return undefined;
-    conditions[match[1]!] = match[2]?.replace(/\\(.)/g, '$1') ?? match[3]!;
-    at = pattern.lastIndex;
-  }
-  return conditions;
-}
-
-/** The inverse of {@link parseConditions}. */
-export function formatConditions(conditions: Readonly<Record<string, string>>): string {
-  return Object.entries(conditions)
-    .map(([key, value]) => `${key}=${/^[^\s"]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`)
-    .join(' ');
-}
-
-/** A duration as the server takes it (`1.5s`, `200ms`, `300us`, `7ns`), or undefined when it is none. */
-export function parseDuration(text: string): string | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(ns|us|µs|μs|ms|s)$/i.exec(text.trim());
-  if (match === null) return undefined;
-  return `${match[1]}${match[2]!.toLowerCase().replace(/[µμ]/, 'u')}`;
+/** The conditions in `tags` of an address; none when it has an error. */
+export function conditionsOf(tags: string | undefined): readonly AttributeCondition[] {
+  return readTags(tags) ?? [];
 }

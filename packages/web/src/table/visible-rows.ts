@@ -22,10 +22,17 @@ export function listVisibleRows(tree: TraceTree, collapsed: ReadonlySet<number>)
   return { rows: rows.subarray(0, count), placeOf };
 }
 
+/** The rows that "collapse all" folds: all with children, except for roots. */
+export function rowsToCollapse({ depth, childCount }: TraceTree): Set<number> {
+  const rows = new Set<number>();
+  for (let row = 0; row < depth.length; row++) if (depth[row]! > 0 && childCount[row]! > 0) rows.add(row);
+  return rows;
+}
+
 /** The set without the ancestors of `row`, so that it is listed; the same set when it is already. */
 export function revealRow(tree: TraceTree, collapsed: ReadonlySet<number>, row: number): ReadonlySet<number> {
   const opened = new Set(collapsed);
-  for (let up = tree.parent[row]!; up !== -1; up = tree.parent[up]!) opened.delete(up);
+  for (let up = row === -1 ? -1 : tree.parent[row]!; up !== -1; up = tree.parent[up]!) opened.delete(up);
   return opened.size === collapsed.size ? collapsed : opened;
 }
 

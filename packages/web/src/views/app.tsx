@@ -1,6 +1,7 @@
 import { Link, Outlet } from '@tanstack/react-router';
 import { Monitor, Moon, Sun } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { basePath } from '../fetch/base-path.ts';
 import { OpenTrace } from './open-trace.tsx';
 import { type ThemeChoice, usePreferences } from './preferences.tsx';
 import { useText } from './text.ts';
@@ -14,7 +15,7 @@ export function App(): ReactNode {
     <div className="app">
       <header className="app-header">
         <Link to="/search" search={{}} className="brand" aria-label={say('app.home')}>
-          <img src="/favicon.svg" alt="" width="24" height="24" />
+          <img src={`${basePath}favicon.svg`} alt="" width="24" height="24" />
           <span>Clew</span>
         </Link>
         <div className="app-header-end">

@@ -1,4 +1,4 @@
-import { isTraceId } from '@clew/wire';
+import { parseTraceId } from '@clew/model';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { useText } from './text.ts';
@@ -14,10 +14,9 @@ export function OpenTrace(): ReactNode {
       className="open-trace"
       onSubmit={(event) => {
         event.preventDefault();
-        const digits = text.toLowerCase().replace(/[\s"'-]/g, '');
-        const traceId = digits.padStart(32, '0');
-        setWrong(!isTraceId(traceId));
-        if (!isTraceId(traceId)) return;
+        const traceId = parseTraceId(text);
+        setWrong(traceId === undefined);
+        if (traceId === undefined) return;
         setText('');
         void navigate({ to: '/trace/$traceId', params: { traceId }, search: {} });
       }}

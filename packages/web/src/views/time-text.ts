@@ -1,6 +1,7 @@
 import { useIntl } from 'react-intl';
 
 const units = [
+  ['year', 31_556_952],
   ['day', 86_400],
   ['hour', 3_600],
   ['minute', 60],
@@ -16,10 +17,12 @@ const clock = {
   hourCycle: 'h23',
 } as const;
 
+const date = { year: 'numeric', month: 'short', day: 'numeric' } as const;
+
 export interface TimeText {
-  /** Date and time. */
+  /** Date, time and time zone. */
   readonly absolute: string;
-  /** Without the date when that is today. */
+  /** Without the zone, and without the date when that is today. */
   readonly short: string;
   /** As "3 minutes ago". */
   readonly relative: string;
@@ -31,11 +34,21 @@ export function useTimeText(startNs: string | bigint): TimeText {
   const ms = Number(BigInt(startNs) / 1_000_000n);
   const now = new Date();
   const seconds = Math.round((ms - now.getTime()) / 1000);
-  const [unit, size] = units.find(([, unitSeconds]) => Math.abs(seconds) >= unitSeconds) ?? units[3];
-  const absolute = intl.formatDate(ms, { year: 'numeric', month: 'short', day: 'numeric', ...clock });
+  const [unit, size] = units.find(([, unitSeconds]) => Math.abs(seconds) >= unitSeconds) ?? units[4];
+  const absolute = intl.formatDate(ms, { ...date, ...clock, timeZoneName: 'short' });
   return {
     absolute,
-    short: new Date(ms).toDateString() === now.toDateString() ? intl.formatDate(ms, clock) : absolute,
+    short:
+      new Date(ms).toDateString() === now.toDateString()
+        ? intl.formatDate(ms, clock)
+        : intl.formatDate(ms, { ...date, ...clock }),
     relative: intl.formatRelativeTime(Math.trunc(seconds / size), unit, { numeric: 'auto' }),
   };
+}
+
+/** The time zone of the browser, such as `GMT+8`: all times are shown in it. */
+export function useZoneName(): string {
+  const intl = useIntl();
+  const parts = intl.formatDateToParts(new Date(), { timeZoneName: 'short' });
+  return parts.find(({ type }) => type === 'timeZoneName')!.value;
 }

@@ -1,24 +1,27 @@
+import {
+  type AttributeCondition,
+  ConditionError,
+  type ConditionFault,
+  formatConditionList,
+  formatTags,
+  parseConditionList,
+  parseLookbackMs,
+} from '@clew/model';
 import { useQuery } from '@tanstack/react-query';
 import { Search } from 'lucide-react';
 import { type ReactNode, useId, useState } from 'react';
 import { operationsQuery } from '../../fetch/queries.ts';
-import {
-  conditionsOf,
-  formatConditions,
-  parseConditions,
-  parseDuration,
-  parseLookback,
-  type SearchAddress,
-} from '../../fetch/search-address.ts';
+import { checkDurations, conditionsOf, type SearchAddress, type SearchReading } from '../../fetch/search-address.ts';
 import type { MessageId } from '../../messages/catalogues.ts';
 import { useText } from '../text.ts';
-import { formatLocalInput, parseLocalInput } from './local-time.ts';
+import { useZoneName } from '../time-text.ts';
+import { formatLocalInput, parseLocalInput, toMicroseconds } from './local-time.ts';
 
 const lookbacks = ['5m', '15m', '1h', '3h', '6h', '12h', '1d', '2d', '7d'];
 const limits = ['20', '50', '100', '200', '500', '1000'];
 
 export interface SearchFormProps {
-  readonly address: SearchAddress;
+  readonly reading: SearchReading;
   readonly services: readonly string[];
   readonly isSearching: boolean;
   /** With a concrete start and end: the address shows the same again to whoever it is sent to. */
@@ -37,14 +40,21 @@ interface Draft {
   limit: string;
 }
 
-type FieldErrors = Partial<Record<keyof Draft, MessageId>>;
+type DraftErrors = Partial<Record<keyof Draft, MessageId>>;
 
-export function SearchForm({ address, services, isSearching, onSearch }: SearchFormProps): ReactNode {
+export function SearchForm({ reading, services, isSearching, onSearch }: SearchFormProps): ReactNode {
   const say = useText();
-  const [draft, setDraft] = useState(() => draftOf(address));
-  const [errors, setErrors] = useState<FieldErrors>({});
+  const [draft, setDraft] = useState(() => draftOf(reading));
+  const [errors, setErrors] = useState<DraftErrors>(() => {
+    const { tags, ...others } = reading.errors;
+    return { ...others, ...(tags !== undefined && { conditions: tags }) };
+  });
+  const zone = useZoneName();
   const operations = useQuery(operationsQuery(draft.service));
-  const change = (part: Partial<Draft>): void => setDraft((before) => ({ ...before, ...part }));
+  const change = (part: Partial<Draft>): void => {
+    setDraft((before) => ({ ...before, ...part }));
+    setErrors((before) => ({ ...before, ...Object.fromEntries(Object.keys(part).map((field) => [field, undefined])) }));
+  };
   const listId = useId();
   const text = (
     field: 'operation' | 'conditions' | 'minDuration' | 'maxDuration',
@@ -69,9 +79,9 @@ export function SearchForm({ address, services, isSearching, onSearch }: SearchF
       className="search-form"
       onSubmit={(event) => {
         event.preventDefault();
-        const found = checkDraft(draft);
-        setErrors(found);
-        if (Object.keys(found).length === 0) onSearch(addressOfDraft(draft, Date.now()));
+        const read = readDraft(draft, Date.now());
+        setErrors('errors' in read ? read.errors : {});
+        if ('address' in read) onSearch(read.address);
       }}
     >
       <Field label={say('search.service')}>
@@ -95,18 +105,30 @@ export function SearchForm({ address, services, isSearching, onSearch }: SearchF
         {text('maxDuration', 'search.maxDurationHint')}
       </div>
       <div className="field-pair">
-        <Field label={say('search.lookback')}>
-          <select value={draft.lookback} onChange={(event) => change({ lookback: event.target.value })}>
+        <Field label={say('search.lookback')} error={errors.lookback && say(errors.lookback)}>
+          <select
+            value={draft.lookback}
+            onChange={(event) => change({ lookback: event.target.value })}
+            aria-invalid={errors.lookback !== undefined}
+          >
             {lookbacks.map((lookback) => (
               <option key={lookback} value={lookback}>
                 {say(`search.lookback.${lookback as '5m'}`)}
               </option>
             ))}
+            {draft.lookback !== 'custom' && !lookbacks.includes(draft.lookback) && (
+              <option value={draft.lookback}>{say('search.lookback.other', { lookback: draft.lookback })}</option>
+            )}
             <option value="custom">{say('search.lookback.custom')}</option>
           </select>
         </Field>
-        <Field label={say('search.limit')}>
-          <select value={draft.limit} onChange={(event) => change({ limit: event.target.value })}>
+        <Field label={say('search.limit')} error={errors.limit && say(errors.limit)}>
+          <select
+            value={draft.limit}
+            onChange={(event) => change({ limit: event.target.value })}
+            aria-invalid={errors.limit !== undefined}
+          >
+            {!limits.includes(draft.limit) && <option>{draft.limit}</option>}
             {limits.map((limit) => (
               <option key={limit}>{limit}</option>
             ))}
@@ -115,7 +137,7 @@ export function SearchForm({ address, services, isSearching, onSearch }: SearchF
       </div>
       {draft.lookback === 'custom' &&
         (['start', 'end'] as const).map((field) => (
-          <Field key={field} label={say(`search.${field}`)} error={errors[field] && say(errors[field])}>
+          <Field key={field} label={say(`search.${field}`, { zone })} error={errors[field] && say(errors[field])}>
             <input
               type="datetime-local"
               step="1"
@@ -147,55 +169,68 @@ function Field(props: { readonly label: string; readonly error?: string | undefi
   );
 }
 
-function draftOf(address: SearchAddress): Draft {
-  const lookback = address.lookback ?? (address.start === undefined ? '1h' : 'custom');
-  const isListed = lookbacks.includes(lookback);
+function draftOf({ address, errors }: SearchReading): Draft {
   return {
     service: address.service ?? '',
     operation: address.operation ?? '',
-    conditions: formatConditions(conditionsOf(address.tags)),
+    conditions: errors.tags === undefined ? formatConditionList(conditionsOf(address.tags)) : address.tags!,
     minDuration: address.minDuration ?? '',
     maxDuration: address.maxDuration ?? '',
-    lookback: isListed ? lookback : 'custom',
+    lookback: address.lookback ?? (address.start === undefined ? '1h' : 'custom'),
     start: formatLocalInput(address.start),
     end: formatLocalInput(address.end),
-    limit: limits.includes(address.limit ?? '') ? address.limit! : '20',
+    limit: address.limit ?? '20',
   };
 }
 
-function checkDraft(draft: Draft): FieldErrors {
-  const errors: FieldErrors = {};
-  if (parseConditions(draft.conditions) === undefined) errors.conditions = 'search.conditionsWrong';
-  for (const field of ['minDuration', 'maxDuration'] as const) {
-    if (draft[field] !== '' && parseDuration(draft[field]) === undefined) errors[field] = 'search.durationWrong';
+const conditionErrors: Readonly<Record<ConditionFault, MessageId>> = {
+  form: 'search.conditionsWrong',
+  operator: 'search.conditionsOperator',
+  quotes: 'search.conditionsQuotes',
+  tags: 'search.tagsWrong',
+};
+
+/** The conditions as typed, or what is wrong with them. */
+function readConditions(text: string): readonly AttributeCondition[] | MessageId {
+  try {
+    return parseConditionList(text);
+  } catch (error) {
+    if (error instanceof ConditionError) return conditionErrors[error.fault];
+    throw error;
   }
-  if (draft.lookback === 'custom') {
-    const startUs = parseLocalInput(draft.start);
-    const endUs = parseLocalInput(draft.end);
-    if (startUs === undefined) errors.start = 'search.timeWrong';
-    if (endUs === undefined) errors.end = 'search.timeWrong';
-    else if (startUs !== undefined && endUs <= startUs) errors.end = 'search.endWrong';
-  }
-  return errors;
 }
 
-/** The draft must be without errors. */
-function addressOfDraft(draft: Draft, nowMs: number): SearchAddress {
-  const conditions = parseConditions(draft.conditions) ?? {};
-  const minDuration = parseDuration(draft.minDuration);
-  const maxDuration = parseDuration(draft.maxDuration);
-  const lookbackMs = parseLookback(draft.lookback);
-  const startUs = lookbackMs === undefined ? parseLocalInput(draft.start) : (nowMs - lookbackMs) * 1000;
-  const endUs = lookbackMs === undefined ? parseLocalInput(draft.end) : nowMs * 1000;
+/** The search that the form describes, or what is wrong with its fields. */
+function readDraft(draft: Draft, nowMs: number): { address: SearchAddress } | { errors: DraftErrors } {
+  const errors: DraftErrors = { ...checkDurations(draft.minDuration, draft.maxDuration) };
+  const conditions = readConditions(draft.conditions);
+  if (typeof conditions === 'string') errors.conditions = conditions;
+  if (draft.limit !== '' && !/^\d+$/.test(draft.limit)) errors.limit = 'search.limitWrong';
+  const lookbackMs = parseLookbackMs(draft.lookback);
+  const startMs = lookbackMs === undefined ? parseLocalInput(draft.start) : nowMs - lookbackMs;
+  const endMs = lookbackMs === undefined ? parseLocalInput(draft.end) : nowMs;
+  if (startMs === undefined) errors.start = 'search.timeWrong';
+  if (endMs === undefined) errors.end = 'search.timeWrong';
+  else if (startMs !== undefined && endMs <= startMs) errors.end = 'search.endWrong';
+  if (
+    typeof conditions === 'string' ||
+    startMs === undefined ||
+    endMs === undefined ||
+    Object.keys(errors).length > 0
+  ) {
+    return { errors };
+  }
   return {
-    ...(draft.service === '' ? {} : { service: draft.service }),
-    ...(draft.operation === '' ? {} : { operation: draft.operation }),
-    ...(Object.keys(conditions).length === 0 ? {} : { tags: JSON.stringify(conditions) }),
-    ...(minDuration === undefined ? {} : { minDuration }),
-    ...(maxDuration === undefined ? {} : { maxDuration }),
-    lookback: draft.lookback,
-    start: String(startUs),
-    end: String(endUs),
-    limit: draft.limit,
+    address: {
+      ...(draft.service !== '' && { service: draft.service }),
+      ...(draft.operation !== '' && { operation: draft.operation }),
+      ...(conditions.length > 0 && { tags: formatTags(conditions) }),
+      ...(draft.minDuration !== '' && { minDuration: draft.minDuration.trim() }),
+      ...(draft.maxDuration !== '' && { maxDuration: draft.maxDuration.trim() }),
+      lookback: draft.lookback,
+      start: toMicroseconds(startMs),
+      end: toMicroseconds(endMs),
+      limit: draft.limit,
+    },
   };
 }

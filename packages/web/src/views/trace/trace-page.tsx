@@ -7,16 +7,16 @@ import { traceQuery } from '../../table/load-trace.ts';
 import { ErrorNotice } from '../error-notice.tsx';
 import { Notice } from '../notice.tsx';
 import { useText } from '../text.ts';
+import type { TraceAddress } from './trace-address.ts';
 import { TraceView } from './trace-view.tsx';
 import './trace-page.css';
 
 export interface TracePageProps {
   readonly traceId: string;
-  /** The span that the address leads to. */
-  readonly spanId: string | undefined;
+  readonly address: TraceAddress;
 }
 
-export function TracePage({ traceId, spanId }: TracePageProps): ReactNode {
+export function TracePage({ traceId, address }: TracePageProps): ReactNode {
   const say = useText();
   const trace = useQuery(traceQuery(traceId));
   const isMissing = (trace.error instanceof RefusedError && trace.error.status === 404) || trace.data?.spanCount === 0;
@@ -38,5 +38,5 @@ export function TracePage({ traceId, spanId }: TracePageProps): ReactNode {
   }
   if (trace.error !== null) return <ErrorNotice error={trace.error} onRetry={() => void trace.refetch()} />;
   if (trace.data === undefined) return <Notice icon={LoaderCircle} title={say('trace.loading')} />;
-  return <TraceView table={trace.data} spanId={spanId} />;
+  return <TraceView table={trace.data} address={address} />;
 }

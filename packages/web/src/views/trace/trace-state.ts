@@ -1,5 +1,6 @@
 import { rowOfSpan, type TraceTable } from '@clew/model';
-import { revealRow, toggleRow, type VisibleRows } from '../../table/visible-rows.ts';
+import { revealRow, rowsToCollapse, toggleRow, type VisibleRows } from '../../table/visible-rows.ts';
+import { readFolds, type TraceAddress } from './trace-address.ts';
 
 /** What is selected, folded and looked for. What changes with every frame (scroll, zoom) is in the viewport. */
 export interface TraceState {
@@ -14,12 +15,21 @@ export type TraceAction =
   | { readonly type: 'select'; readonly row: number; readonly details?: boolean }
   | { readonly type: 'toggle'; readonly row: number }
   | { readonly type: 'collapseAll' | 'expandAll' | 'toggleDetails' | 'closeDetails' }
-  | { readonly type: 'filter'; readonly text: string };
+  | { readonly type: 'filter'; readonly text: string }
+  | { readonly type: 'follow'; readonly address: TraceAddress };
 
-/** The span of the address is selected, if it is in the trace. */
-export function initialState(table: TraceTable, spanId: string | undefined): TraceState {
-  const selectedRow = spanId === undefined ? -1 : rowOfSpan(table, spanId);
-  return { collapsed: new Set(), selectedRow, isDetailsOpen: selectedRow !== -1, filter: '' };
+/**
+ * The state that an address describes. Its span is selected, if it is in the trace; Jaeger's links to a span have the
+ * span's id as their filter instead.
+ */
+export function stateOf(table: TraceTable, address: TraceAddress): TraceState {
+  const selectedRow = rowOfSpan(table, address.span ?? address.uiFind ?? '');
+  return {
+    collapsed: revealRow(table.tree, readFolds(table, address), selectedRow),
+    selectedRow,
+    isDetailsOpen: selectedRow !== -1 && address.details !== 'closed',
+    filter: address.uiFind ?? '',
+  };
 }
 
 export function reduceTrace(table: TraceTable, state: TraceState, action: TraceAction): TraceState {
@@ -38,10 +48,7 @@ export function reduceTrace(table: TraceTable, state: TraceState, action: TraceA
       return { ...state, collapsed, selectedRow: isHidden ? action.row : state.selectedRow };
     }
     case 'collapseAll': {
-      const collapsed = new Set<number>();
-      for (let row = 0; row < table.spanCount; row++) {
-        if (table.tree.depth[row]! > 0 && table.tree.childCount[row]! > 0) collapsed.add(row);
-      }
+      const collapsed = rowsToCollapse(table.tree);
       return { ...state, collapsed, selectedRow: topmostCollapsed(table, collapsed, state.selectedRow) };
     }
     case 'expandAll':
@@ -52,6 +59,8 @@ export function reduceTrace(table: TraceTable, state: TraceState, action: TraceA
       return { ...state, isDetailsOpen: false };
     case 'filter':
       return { ...state, filter: action.text };
+    case 'follow':
+      return stateOf(table, action.address);
   }
 }
 

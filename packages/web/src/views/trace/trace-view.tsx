@@ -1,45 +1,42 @@
-import { findText, spanIdOf, type TraceTable } from '@clew/model';
-import { useNavigate } from '@tanstack/react-router';
+import { findText, rowOfSpan, type TraceTable } from '@clew/model';
 import { type ReactNode, useDeferredValue, useEffect, useMemo, useReducer, useRef, useState } from 'react';
 import { serviceColour } from '../../draw/service-colour.ts';
-import { fullWindow } from '../../layout/time-window.ts';
 import { listVisibleRows } from '../../table/visible-rows.ts';
 import { usePreferences } from '../preferences.tsx';
 import { useText } from '../text.ts';
 import { KeyboardHelp } from './keyboard-help.tsx';
 import { Minimap } from './minimap.tsx';
 import { SpanDetailsPanel } from './span-details.tsx';
+import { readZoom, type TraceAddress } from './trace-address.ts';
 import { TraceHeader } from './trace-header.tsx';
 import { useTraceKeys } from './trace-keys.ts';
-import { initialState, nextMatch, reduceTrace, type TraceAction, type TraceState } from './trace-state.ts';
+import { nextMatch, reduceTrace, stateOf, type TraceAction, type TraceState } from './trace-state.ts';
+import { useViewInAddress } from './view-in-address.ts';
 import { createViewportStore } from './viewport.ts';
 import { Waterfall } from './waterfall.tsx';
 
-/** How long a selection must rest before it is in the address: browsers refuse hundreds of changes a minute. */
-const addressDelayMs = 200;
-
 export interface TraceViewProps {
   readonly table: TraceTable;
-  readonly spanId: string | undefined;
+  readonly address: TraceAddress;
 }
 
-export function TraceView({ table, spanId }: TraceViewProps): ReactNode {
+export function TraceView({ table, address }: TraceViewProps): ReactNode {
   const say = useText();
   const { theme } = usePreferences();
   const [state, dispatch] = useReducer(
     (before: TraceState, action: TraceAction) => reduceTrace(table, before, action),
     undefined,
-    () => initialState(table, spanId),
+    () => stateOf(table, address),
   );
   const [isHelpOpen, setHelpOpen] = useState(false);
-  const [store] = useState(() => createViewportStore(fullWindow(table.durationNs)));
+  const [store] = useState(() => createViewportStore(readZoom(table, address)));
   const filterInput = useRef<HTMLInputElement>(null);
   const visible = useMemo(() => listVisibleRows(table.tree, state.collapsed), [table, state.collapsed]);
   const serviceColours = useMemo(() => table.services.map((service) => serviceColour(service, theme)), [table, theme]);
   const wanted = useDeferredValue(state.filter.trim());
   const matches = useMemo(() => (wanted === '' ? undefined : findText(table, wanted)), [table, wanted]);
   const matchCount = useMemo(() => matches?.reduce((sum, mark) => sum + mark, 0), [matches]);
-  useSpanInAddress(table, state.selectedRow, spanId, (row) => dispatch({ type: 'select', row, details: true }));
+  useViewInAddress(table, state, store, address, dispatch);
   useTraceKeys({ table, visible, state, dispatch, store, filterInput, toggleHelp: () => setHelpOpen((open) => !open) });
 
   const rootRow = table.tree.order[0]!;
@@ -48,7 +45,7 @@ export function TraceView({ table, spanId }: TraceViewProps): ReactNode {
     document.title = `${title} – Clew`;
   }, [title]);
 
-  const isSpanMissing = spanId !== undefined && initialState(table, spanId).selectedRow === -1;
+  const isSpanMissing = address.span !== undefined && rowOfSpan(table, address.span) === -1;
   const isDetailsShown = state.isDetailsOpen && state.selectedRow !== -1;
   return (
     <div className={`trace-page ${isDetailsShown ? 'with-details' : ''}`}>
@@ -68,7 +65,7 @@ export function TraceView({ table, spanId }: TraceViewProps): ReactNode {
       />
       {isSpanMissing && (
         <p className="trace-warning" role="alert">
-          {say('trace.spanMissing', { spanId })}
+          {say('trace.spanMissing', { spanId: address.span! })}
         </p>
       )}
       <div className="trace-body">
@@ -96,34 +93,4 @@ export function TraceView({ table, spanId }: TraceViewProps): ReactNode {
       {isHelpOpen && <KeyboardHelp onClose={() => setHelpOpen(false)} />}
     </div>
   );
-}
-
-/** Keeps the selected span in the address, and follows the address when it leads to another one. */
-function useSpanInAddress(
-  table: TraceTable,
-  selectedRow: number,
-  spanId: string | undefined,
-  onLed: (row: number) => void,
-): void {
-  const navigate = useNavigate();
-  const written = useRef(spanId);
-  useEffect(() => {
-    if (selectedRow === -1) return;
-    const selected = spanIdOf(table, selectedRow);
-    if (selected === written.current) return;
-    const timer = setTimeout(() => {
-      written.current = selected;
-      void navigate({ to: '.', search: { span: selected }, replace: true });
-    }, addressDelayMs);
-    return () => clearTimeout(timer);
-  }, [table, selectedRow, navigate]);
-
-  const led = useRef(onLed);
-  led.current = onLed;
-  useEffect(() => {
-    if (spanId === undefined || spanId === written.current) return;
-    written.current = spanId;
-    const { selectedRow: row } = initialState(table, spanId);
-    if (row !== -1) led.current(row);
-  }, [table, spanId]);
 }
