@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ClickHouseError } from '@clickhouse/client';
+import { ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import fc from 'fast-check';
 import { startEngine } from '#src/engine/engine.js';
 import { createLogger } from '#src/log.js';
@@ -39,6 +39,14 @@ async function waitFor(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (!condition()) {
     assert.ok(Date.now() < deadline, `still not true after 20 s: ${condition}`);
+    await sleep(20);
+  }
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, `still not true after 60 s: ${condition}`);
     await sleep(20);
   }
 }
@@ -187,6 +195,57 @@ describe('statements', () => {
       stream.destroy();
     }
     assert.deepEqual(await fetchLines(fixture.client, 'SELECT 1'), ['1']);
+  });
+
+  /** Running statements that hold the text, but for the one that asks. */
+  async function countRunning(text: string): Promise<number> {
+    const [count] = await fetchLines(
+      fixture.client,
+      `SELECT count() FROM system.processes WHERE position(query, '${text}') > 0 AND position(query, 'processes') = 0`,
+    );
+    return Number(count);
+  }
+
+  /** Resolves when it runs, and then leaves it. */
+  async function abandon(query: string, settings: ClickHouseSettings): Promise<void> {
+    const caller = new AbortController();
+    const running = fixture.client
+      .exec({ query, abort_signal: caller.signal, clickhouse_settings: { ...settings, max_execution_time: 600 } })
+      .then(({ stream }) => consume(stream));
+    await until(async () => (await countRunning('sipHash64')) > 0);
+    caller.abort();
+    await assert.rejects(running);
+  }
+
+  for (const [kind, settings] of [
+    ['streamed', {}],
+    ['sent when it is complete', { wait_end_of_query: 1 }],
+  ] as const) {
+    test(`a SELECT whose client leaves is stopped while it computes, when its result is ${kind}`, async () => {
+      // Without rows until its end, which is hours away.
+      const endless = 'SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 1 FORMAT Native';
+      for (let i = 0; i < 3; i += 1) {
+        await abandon(endless, settings);
+        await until(async () => (await countRunning('sipHash64')) === 0);
+      }
+    });
+  }
+
+  test('stopping a statement leaves the next one of its session alone', async () => {
+    for (let i = 0; i < 20; i += 1) {
+      const caller = new AbortController();
+      const left = [1, 2].map(() =>
+        fixture.client
+          .exec({ query: 'SELECT sleep(0.02) FORMAT Native', abort_signal: caller.signal })
+          .then(({ stream }) => consume(stream))
+          .catch(() => 'left'),
+      );
+      await sleep(i * 2);
+      caller.abort();
+      const next = await Promise.all([1, 2].map(() => fetchLines(fixture.client, 'SELECT sleep(0.03)')));
+      assert.deepEqual(next, [['0'], ['0']]);
+      await Promise.all(left);
+    }
   });
 
   test('what waits is bounded, and the refusal is one that can be tried again', async () => {

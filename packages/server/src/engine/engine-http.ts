@@ -13,15 +13,16 @@ import {
   type StatementContext,
 } from './session-settings.ts';
 import { classifyStatement, type Statement } from './statement.ts';
+import { type StatementStopper, tagSetting } from './statement-stopper.ts';
 
 /** The text of a statement, its parameters not counted. */
 const maxStatementBytes = 1024 * 1024;
 
-/** What a slow reader may leave unread before the statement waits for it; a session should not wait for a browser. */
-const maxUnreadBytes = 64 * 1024 * 1024;
-
-/** How long a statement waits for a reader that has left more than that unread. */
-const maxReaderStallMs = 30_000;
+/**
+ * What the server may leave unread before a statement waits for it. The server reads as fast as it can and keeps what its
+ * own client leaves (`query/read-ahead.ts`), so that a session never waits for a browser.
+ */
+const maxUnreadBytes = 16 * 1024 * 1024;
 
 /** URL parameters that are neither settings nor `param_*`. Those with `false` would change the answer and are refused. */
 const controlParams: ReadonlyMap<string, boolean> = new Map([
@@ -52,6 +53,7 @@ class RequestFault extends Error {
 
 export interface EngineHandlerOptions {
   readonly pool: SessionPool;
+  readonly stopper: StatementStopper;
   readonly limits: EngineProcessOptions;
   /** Where the data of inserts waits for the engine. */
   readonly insertDir: string;
@@ -63,7 +65,8 @@ export interface EngineHandlerOptions {
  * Answers the part of ClickHouse's HTTP interface that `@clickhouse/client` uses: `/ping`; `POST /` with the statement
  * in the body, or in `query` with the data of an INSERT in the body; `GET /` with `query`. Parameters `param_*` are
  * bound, `database` and settings hold for the one statement. A result is sent while it is made; when the statement
- * fails after that began, the connection is broken off, so that no client takes a part for the whole.
+ * fails after that began, the connection is broken off, so that no client takes a part for the whole. When the client
+ * closes the connection before the end, a SELECT is stopped and its session is free for the next one.
  */
 export function createEngineHandler(
   options: EngineHandlerOptions,
@@ -155,23 +158,32 @@ async function runStatement(
   statement: Statement & { kind: 'select' | 'other' },
   res: ServerResponse,
 ): Promise<void> {
-  const lane = statement.kind === 'select' ? 'read' : 'write';
-  await inSession(options, lane, request, statement.sql, async ({ session }) => {
-    res.setHeader('X-ClickHouse-Format', statement.format);
-    if (statement.kind !== 'select' || !statement.streamable || request.waitsForEnd) {
-      const result = await session.queryAsync(statement.sql, { format: statement.format });
-      res.end(result.bytes());
-      return;
-    }
-    for await (const chunk of session.queryStream(statement.sql, {
-      format: statement.format,
-      signal: request.signal,
-    })) {
-      if (!res.write(chunk.raw())) await waitForReader(res);
-    }
-    res.end();
-  });
+  const { sql, format } = statement;
+  res.setHeader('X-ClickHouse-Format', format);
+  if (statement.kind === 'other') {
+    await inSession(options, 'write', request, sql, async ({ session }) => {
+      res.end((await session.queryAsync(sql, { format })).bytes());
+    });
+    return;
+  }
+  const { signal, context } = request;
+  const tag = `clew-${++lastTag}`;
+  const tagged = { ...request, context: { ...context, settings: new Map(context.settings).set(tagSetting, tag) } };
+  await inSession(options, 'read', tagged, sql, ({ session }) =>
+    options.stopper.run(signal, tag, async () => {
+      if (!statement.streamable || request.waitsForEnd) {
+        res.end((await session.queryAsync(sql, { format })).bytes());
+        return;
+      }
+      for await (const chunk of session.queryStream(sql, { format, signal })) {
+        if (!res.write(chunk.raw())) await waitForReader(res, signal);
+      }
+      res.end();
+    }),
+  );
 }
+
+let lastTag = 0;
 
 /** Takes a session, sets what the request wants, runs `work`, and leaves the session as it was. */
 function inSession(
@@ -192,9 +204,9 @@ function inSession(
   });
 }
 
-async function waitForReader(res: ServerResponse): Promise<void> {
+async function waitForReader(res: ServerResponse, signal: AbortSignal): Promise<void> {
   if (res.writableLength < maxUnreadBytes) return;
-  await once(res, 'drain', { signal: AbortSignal.timeout(maxReaderStallMs) });
+  await once(res, 'drain', { signal });
 }
 
 function explainFailure(error: unknown): EngineException {

@@ -12,6 +12,7 @@ import type { EngineMessage, EngineProcessOptions } from './engine-options.ts';
 import { clearInsertFiles } from './insert-file.ts';
 import { SessionPool } from './session-pool.ts';
 import { quoteText } from './session-settings.ts';
+import { StatementStopper } from './statement-stopper.ts';
 
 /** Running statements get this long to end when the process is asked to stop. */
 const drainMs = 8_000;
@@ -56,12 +57,13 @@ function dieNow(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-async function stop(server: Server, pool: SessionPool): Promise<void> {
+async function stop(server: Server, pool: SessionPool, stopper: StatementStopper): Promise<void> {
   setTimeout(dieNow, drainMs).unref();
   server.close();
   server.closeIdleConnections();
   await pool.drain();
   pool.close();
+  await stopper.close();
   rmSync(options.socketPath, { force: true });
   process.exit(0);
 }
@@ -79,10 +81,11 @@ async function start(): Promise<void> {
   const insertDir = join(options.dataDir, 'clew-inserts');
   await clearInsertFiles(insertDir);
   rmSync(options.socketPath, { force: true });
-  const handler = createEngineHandler({ pool, limits: options, insertDir, baseSettings });
+  const stopper = new StatementStopper(openSession());
+  const handler = createEngineHandler({ pool, stopper, limits: options, insertDir, baseSettings });
   // Parameters travel in the URL; Node's own limit of 16 KiB is for strangers.
   const server = createServer({ maxHeaderSize: 1024 * 1024, requestTimeout: 0, keepAliveTimeout: 60_000 }, handler);
-  process.on('SIGTERM', () => void stop(server, pool));
+  process.on('SIGTERM', () => void stop(server, pool, stopper));
   server.listen(options.socketPath, () => {
     chmodSync(options.socketPath, 0o600);
     void tellParent({ type: 'ready' });

@@ -171,8 +171,8 @@ class SupervisedEngine implements Engine {
       {
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         execArgv: [],
-        // A thread for each session, and some for files.
-        env: { ...process.env, UV_THREADPOOL_SIZE: String(this.#options.sessions + 4), NODE_OPTIONS: '' },
+        // A thread for each session, one to stop statements, and some for files.
+        env: { ...process.env, UV_THREADPOOL_SIZE: String(this.#options.sessions + 5), NODE_OPTIONS: '' },
       },
     );
     this.#child = child;
