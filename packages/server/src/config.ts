@@ -298,6 +298,24 @@ const settings: SettingTable<Config> = {
     placeholder: 'ms',
     schema: integer(1000, 600_000).default(60_000),
   },
+  queryTimeoutMs: {
+    variable: 'CLEW_QUERY_TIMEOUT_MS',
+    flag: '--query-timeout-ms',
+    expected: 'milliseconds from 1000 to 600000',
+    group: 'Limits',
+    description: 'how long the store may take for one query, all of its statements and their wait for a turn together',
+    placeholder: 'ms',
+    schema: integer(1000, 600_000).default(60_000),
+  },
+  queryMaxMemoryBytes: {
+    variable: 'CLEW_QUERY_MAX_MEMORY_BYTES',
+    flag: '--query-max-memory-bytes',
+    expected: `${bytesSyntax}, at least 64MiB`,
+    group: 'Limits',
+    description: 'memory that one statement of a query may take in the store',
+    placeholder: 'bytes',
+    schema: bytes(64 * mib).default(1024 * mib),
+  },
   dropSpans: {
     variable: 'CLEW_DROP_SPANS',
     flag: '--drop-spans',
@@ -429,6 +447,10 @@ export interface Config {
   readonly maxRequestBytes: number;
   /** How long a sender may take for one request, from its first byte to its last. Default 60,000. */
   readonly requestTimeoutMs: number;
+  /** How long the store may take for one query. Default 60,000. */
+  readonly queryTimeoutMs: number;
+  /** Memory that one statement of a query may take in the store. Default 1 GiB. */
+  readonly queryMaxMemoryBytes: number;
   /** Spans that are accepted and not stored. Default none. */
   readonly dropSpans: readonly DropRule[];
   /** All traces are kept for so long, then those that a rule keeps. Undefined: all stay. */
@@ -531,6 +553,8 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     logLevel: read('logLevel'),
     maxRequestBytes: read('maxRequestBytes'),
     requestTimeoutMs: read('requestTimeoutMs'),
+    queryTimeoutMs: read('queryTimeoutMs'),
+    queryMaxMemoryBytes: read('queryMaxMemoryBytes'),
     dropSpans: read('dropSpans'),
     tailSamplingAfter: read('tailSamplingAfter'),
     tailSamplingKeep: read('tailSamplingKeep'),

@@ -69,6 +69,18 @@ const errors = {
     retryable: true,
     message: 'The query went over a limit: {reason} Narrow the time window or add a condition.',
   },
+  CLEW_TRACE_TOO_EXPENSIVE: {
+    status: 422,
+    retryable: true,
+    message:
+      'Reading the trace {traceId} went over a limit: {reason} Try again when the server is less busy, or raise CLEW_QUERY_TIMEOUT_MS or CLEW_QUERY_MAX_MEMORY_BYTES.',
+  },
+  CLEW_STORE_SETTING_REFUSED: {
+    status: 503,
+    retryable: true,
+    message:
+      'ClickHouse does not let the user of CLEW_CLICKHOUSE_URL change settings: {reason} Set readonly = 0 in the settings profile of that user, and no constraints on these settings.',
+  },
   CLEW_STORE_REFUSED: {
     status: 500,
     retryable: false,

@@ -6,10 +6,12 @@ import { join, resolve } from 'node:path';
 import { createLookup, isOpen, readTokens, type Tokens } from './access.ts';
 import { type Config, nameSetting } from './config.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
+import { engineDefaults } from './engine/engine-options.ts';
 import { chooseSocketPath } from './engine/socket-path.ts';
 import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type Pipeline, startPipeline, type Undo } from './pipeline.ts';
+import { OverflowSpace } from './query/read-ahead.ts';
 import { BodyBudget } from './receive/body-budget.ts';
 import { BoundedStreams } from './receive/bounded-streams.ts';
 import { jaegerGrpcProtocol, otlpGrpcProtocol } from './receive/grpc-protocol.ts';
@@ -26,6 +28,7 @@ import { Readiness } from './serve/readiness.ts';
 import { findWebRoot } from './serve/web-ui.ts';
 import { lockDirectory } from './spool/directory-lock.ts';
 import { addressOfTenant, checkStore } from './store/client.ts';
+import { QueryTurns } from './store/query-turns.ts';
 import { readTls, type TlsOptions } from './tls.ts';
 import { TranscoderThread } from './transcode/transcoder-thread.ts';
 
@@ -161,6 +164,12 @@ async function startEmbeddedEngine(config: Config, log: Logger, undo: Undo[]): P
   return engine;
 }
 
+/** Statements of queries that a ClickHouse runs for this server at the same time. */
+const remoteTurns = 16;
+
+/** Of all tenants together; with several, one may have half of it. */
+const maxOverflowBytes = 2 * 1024 ** 3;
+
 /** That of those who are no tenant, then one a tenant. */
 async function startPipelines(
   config: Config,
@@ -175,13 +184,24 @@ async function startPipelines(
   undo.push(() => transcoder.close());
   const { clickhouseUrl, clickhouseCluster: cluster } = config;
   const address = engine === undefined ? { clickhouseUrl: clickhouseUrl!, cluster } : { socketPath: engine.socketPath };
-  const common = { config, transcoder, undo };
-  const main = { ...common, address, directory: dataDir, hasReserve: engine !== undefined, log };
+  // Of the embedded engine's sessions, one is for writes.
+  const turns = new QueryTurns(engine === undefined ? remoteTurns : engineDefaults.sessions - 1);
+  const overflow = await OverflowSpace.open(join(dataDir, 'overflow'), maxOverflowBytes);
+  const common = { config, transcoder, turns, undo };
+  const shareOverflow = () => overflow.share(config.tenants.length === 0 ? maxOverflowBytes : maxOverflowBytes / 2);
+  const main = {
+    ...common,
+    overflow: shareOverflow(),
+    address,
+    directory: dataDir,
+    hasReserve: engine !== undefined,
+    log,
+  };
   const pipelines = [await startPipeline(main)];
   for (const { name } of config.tenants) {
     const directory = join(dataDir, 'tenants', name);
     const ofTenant = { address: addressOfTenant(address, name), directory, log: log.child({ tenant: name }) };
-    pipelines.push(await startPipeline({ ...common, ...ofTenant, hasReserve: false }));
+    pipelines.push(await startPipeline({ ...common, ...ofTenant, overflow: shareOverflow(), hasReserve: false }));
   }
   return pipelines;
 }

@@ -79,6 +79,10 @@ export class Metrics {
     'outcome',
   ]);
 
+  readonly #stopped = this.#counter('stopped_statements', 'Statements of queries that were stopped before their end.', [
+    'reason',
+  ]);
+
   get contentType(): string {
     return this.#registry.contentType;
   }
@@ -154,6 +158,20 @@ export class Metrics {
 
   observeQuery(endpoint: string, outcome: string, seconds: number): void {
     this.#queries.observe({ endpoint, outcome }, seconds);
+  }
+
+  countStoppedStatement(reason: string): void {
+    this.#stopped.inc({ reason });
+  }
+
+  watchQueries(queries: { readonly running: number; readonly waiting: number }): void {
+    this.#gauge('running_statements', 'Statements of queries that the store runs now.', () => queries.running);
+    this.#gauge('waiting_statements', 'Statements of queries that wait for their turn.', () => queries.waiting);
+  }
+
+  watchOverflow(space: { readonly bytes: number }): void {
+    const help = 'Answers on disk that slow readers have not taken yet.';
+    this.#gauge('overflow_bytes', help, () => space.bytes);
   }
 
   watchSpool(read: () => SpoolState): void {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Config } from './config.ts';
 import type { Logger } from './log.ts';
 import { Metrics } from './metrics.ts';
+import type { OverflowSpace } from './query/read-ahead.ts';
 import type { Destination } from './receive/authorize.ts';
 import type { Ingest } from './receive/export-request.ts';
 import { OtlpError } from './receive/otlp-error.ts';
@@ -19,8 +20,10 @@ import { WaitingLine } from './spool/waiting-line.ts';
 import { connectStore, type StoreAddress, type StoreClient } from './store/client.ts';
 import { insertBlocks } from './store/insert.ts';
 import { insertMissingSpans } from './store/insert-missing.ts';
+import type { QueryTurns } from './store/query-turns.ts';
 import { Schema } from './store/schema.ts';
 import { StoreError } from './store/store-error.ts';
+import { TenantQueries } from './store/tenant-queries.ts';
 import { MalformedRequestError, TranscoderEndedError, type TranscoderThread } from './transcode/transcoder-thread.ts';
 
 /** Leaves room for merges, and for what others put on the disk meanwhile. */
@@ -37,13 +40,20 @@ export interface PipelineOptions {
   /** Whether it keeps room for deletion on a full disk, for itself and all others. */
   readonly hasReserve: boolean;
   readonly transcoder: TranscoderThread;
+  /** Shared by all tenants. */
+  readonly turns: QueryTurns;
+  /** For the answers of this tenant. */
+  readonly overflow: OverflowSpace;
   readonly log: Logger;
   readonly undo: Undo[];
 }
 
 /** The stages from spool to store, and what keeps watch over what is stored: one for each tenant. */
 export interface Pipeline {
+  /** For jobs in the background; the queries of callers are opened with `queries`. */
   readonly client: StoreClient;
+  readonly queries: TenantQueries;
+  readonly overflow: OverflowSpace;
   readonly schema: Schema;
   readonly spool: Spool;
   readonly data: DataControl;
@@ -57,7 +67,7 @@ export interface Pipeline {
  * @throws ClewError which says what to change; what was started until then is in `undo`.
  */
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { config, address, directory, transcoder, log, undo } = options;
+  const { config, address, directory, transcoder, turns, overflow, log, undo } = options;
   const metrics = new Metrics();
   const client = connectStore(address);
   undo.push(() => client.close());
@@ -90,8 +100,17 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   metrics.watchRollup(rollup);
   undo.push(() => rollup.stop());
   rollup.start();
+  const queries = new TenantQueries({
+    client,
+    turns: turns.addTenant(),
+    limits: { timeoutMs: config.queryTimeoutMs, maxMemoryBytes: config.queryMaxMemoryBytes },
+    onStopped: (reason) => metrics.countStoppedStatement(reason),
+    log,
+  });
+  metrics.watchQueries(queries);
+  metrics.watchOverflow(overflow);
   startLoading({ client, schema, spool, data, metrics, log, undo });
-  return { client, schema, spool, data, metrics, ...createIngest(line, commits, spool, log) };
+  return { client, queries, overflow, schema, spool, data, metrics, ...createIngest(line, commits, spool, log) };
 }
 
 /** A ClickHouse that is away keeps no spans out: they wait in the spool until it is there and has the tables. */
@@ -167,7 +186,8 @@ async function startTailSampling(
   return sampling;
 }
 
-type LoadingParts = Omit<Pipeline, 'ingest' | 'waitForRoom'> & Pick<PipelineOptions, 'log' | 'undo'>;
+type LoadingParts = Omit<Pipeline, 'ingest' | 'waitForRoom' | 'queries' | 'overflow'> &
+  Pick<PipelineOptions, 'log' | 'undo'>;
 
 /** spool -> store */
 function startLoading({ client, schema, spool, data, metrics, log, undo }: LoadingParts): void {

@@ -33,6 +33,8 @@ describe('parseConfig', () => {
       logLevel: 'info',
       maxRequestBytes: 67_108_864,
       requestTimeoutMs: 60_000,
+      queryTimeoutMs: 60_000,
+      queryMaxMemoryBytes: 1024 * 1024 * 1024,
       dropSpans: [],
       tailSamplingAfter: undefined,
       tailSamplingKeep: undefined,

@@ -15,12 +15,15 @@ import type {
 import type { FastifyInstance } from 'fastify';
 import { createLogger } from '#src/log.js';
 import { Metrics } from '#src/metrics.js';
+import { OverflowSpace } from '#src/query/read-ahead.js';
+import type { DataControl } from '#src/retain/data-control.js';
 import { Rollup } from '#src/rollup/rollup.js';
-import type { QueryTarget } from '#src/serve/authorize.js';
 import { createHttpServer } from '#src/serve/http-server.js';
 import { Readiness } from '#src/serve/readiness.js';
-import { checkStore, connectStore } from '#src/store/client.js';
+import { checkStore, connectStore, type StoreClient } from '#src/store/client.js';
 import { migrate } from '#src/store/migrations.js';
+import { QueryTurns } from '#src/store/query-turns.js';
+import { TenantQueries } from '#src/store/tenant-queries.js';
 import { openDataControl } from './data-fixture.js';
 import { type EngineFixture, insertSpans, startEngineFixture, traceIdOf } from './store-fixture.js';
 
@@ -30,7 +33,7 @@ let url: string;
 const apps: FastifyInstance[] = [];
 
 async function listen(
-  target: Partial<QueryTarget> = {},
+  target: { client?: StoreClient; data?: DataControl } = {},
   options: Partial<Parameters<typeof createHttpServer>[0]> = {},
 ): Promise<string> {
   const { client = fixture.client } = target;
@@ -40,8 +43,16 @@ async function listen(
   const data = target.data ?? (await openDataControl({ client, dataDir: fixture.dataDir }));
   const metrics = new Metrics();
   const log = createLogger('silent');
+  const queries = new TenantQueries({
+    client,
+    turns: new QueryTurns(2).addTenant(),
+    limits: { timeoutMs: 30_000, maxMemoryBytes: 2 ** 30 },
+    onStopped: () => {},
+    log,
+  });
+  const overflow = await OverflowSpace.open(join(fixture.dataDir, 'overflow'), 2 ** 30);
   const app = createHttpServer({
-    targetOf: () => ({ client, data, metrics }),
+    targetOf: () => ({ queries, overflow, data, metrics }),
     log,
     host: '127.0.0.1',
     webRoot,

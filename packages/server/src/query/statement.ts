@@ -1,9 +1,13 @@
+import { text } from 'node:stream/consumers';
 import type { ClickHouseSettings } from '@clickhouse/client';
 import type { StoreClient } from '../store/client.ts';
 import { toStoreError } from '../store/store-error.ts';
 
 /** A mutation waits behind merges, and rewrites what may be a whole day; the client gives up after two minutes. */
 const maxCommandS = 110;
+
+/** What the rows of one statement may take, in the engine and as text here. */
+const maxResultBytes = 256 * 1024 * 1024;
 
 /** SQL with `{name:Type}` placeholders, and their values. Values never become part of the text. */
 export interface Statement {
@@ -20,14 +24,19 @@ export interface Statement {
  */
 export async function fetchRows<Row>(client: StoreClient, { sql, params, settings }: Statement): Promise<Row[]> {
   try {
-    const result = await client.query({
-      query: sql,
+    const { stream } = await client.exec({
+      query: `${sql}\nFORMAT JSONEachRow`,
       query_params: { ...params },
-      // Older engines write 64-bit numbers as strings unless told otherwise.
-      clickhouse_settings: { ...settings, output_format_json_quote_64bit_integers: 0 },
-      format: 'JSONEachRow',
+      clickhouse_settings: {
+        ...settings,
+        max_result_bytes: String(maxResultBytes),
+        // Older engines write 64-bit numbers as strings unless told otherwise.
+        output_format_json_quote_64bit_integers: 0,
+        // So that a failure has its number, whenever it comes.
+        wait_end_of_query: 1,
+      },
     });
-    return await result.json<Row>();
+    return (await text(stream)).split('\n').flatMap((line) => (line === '' ? [] : (JSON.parse(line) as Row)));
   } catch (error) {
     throw toStoreError(error);
   }

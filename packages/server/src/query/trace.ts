@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { parseTraceId, traceIdSyntax } from '@clew/model';
 import { ClewError } from '../errors.ts';
 import type { StoreClient } from '../store/client.ts';
-import { toStoreError } from '../store/store-error.ts';
+import { StoreError, toStoreError } from '../store/store-error.ts';
 import { refuse } from './parameters.ts';
 import type { Statement } from './statement.ts';
 import { whereTraceIn } from './trace-rows.ts';
@@ -89,7 +89,7 @@ export async function openTrace(client: StoreClient, traceIdText: string): Promi
   const traceId = readTraceId(traceIdText);
   const pieces = readTrace(client, traceId);
   const first = await pieces.next().catch((error: unknown) => {
-    throw toStoreError(error);
+    throw toTraceError(error, traceId);
   });
   // The second number of a block is that of its rows.
   if (first.done || first.value[1] === 0) {
@@ -99,6 +99,14 @@ export async function openTrace(client: StoreClient, traceIdText: string): Promi
   const blocks = Readable.from(startWith(first.value, pieces), { objectMode: false });
   // One that is closed before it was read has not begun with the pieces.
   return blocks.once('close', () => void pieces.return());
+}
+
+/** What is read of a trace is all of it, so that there is nothing to narrow. */
+function toTraceError(error: unknown, traceId: string): Error {
+  const known = toStoreError(error);
+  if (!(known instanceof StoreError) || known.code !== 'CLEW_QUERY_TOO_EXPENSIVE') return known;
+  const { reason } = (known as StoreError<'CLEW_QUERY_TOO_EXPENSIVE'>).details;
+  return new ClewError('CLEW_TRACE_TOO_EXPENSIVE', { traceId, reason }, { cause: error });
 }
 
 async function* readTrace(client: StoreClient, traceId: string): AsyncGenerator<Uint8Array, void> {

@@ -2,13 +2,16 @@ import type { FastifyInstance } from 'fastify';
 import { bearerChallenge, type TokenLookup } from '../access-tokens.ts';
 import { ClewError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
+import type { OverflowSpace } from '../query/read-ahead.ts';
 import type { DataControl } from '../retain/data-control.ts';
-import type { StoreClient } from '../store/client.ts';
+import type { TenantQueries } from '../store/tenant-queries.ts';
 import { healthPaths } from './health.ts';
 
 /** What somebody who asks gets to see. */
 export interface QueryTarget {
-  readonly client: StoreClient;
+  readonly queries: TenantQueries;
+  /** For answers that are read slowly. */
+  readonly overflow: OverflowSpace;
   readonly data: DataControl;
   readonly metrics: Metrics;
 }

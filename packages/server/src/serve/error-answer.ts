@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import type { ErrorResponse } from '@clew/model';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ClewError } from '../errors.ts';
@@ -10,7 +11,8 @@ const retryAfterS = 2;
 export function answerErrors(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error: FastifyError | ClewError, request, reply) => {
     const known = error instanceof ClewError ? error : describeForeign(error, request);
-    if (known.status >= 500) {
+    // When the caller has left, whatever failed is no fault of the server.
+    if (known.status >= 500 && !request.raw.socket.destroyed) {
       log.error({ err: error, method: request.method, path: pathOf(request) }, known.message);
     }
     return sendError(reply, known);
@@ -21,6 +23,19 @@ export function sendError(reply: FastifyReply, error: ClewError): FastifyReply {
   if (error.status === 503) reply.header('Retry-After', retryAfterS);
   const body: ErrorResponse = { code: error.code, message: error.message };
   return reply.code(error.status).header('Cache-Control', 'no-store').type('application/json').send(body);
+}
+
+/**
+ * Ends an answer whose head was sent with 200 in a way that no client takes for its end: by a reset, as a client without
+ * chunked encoding (HTTP/1.0, which is what some proxies speak) waits for the end of the connection alone.
+ */
+export function breakOff(reply: FastifyReply, error: Error, log: Logger): void {
+  const { socket, headersSent } = reply.raw;
+  if (!headersSent || socket === null || socket.destroyed) return;
+  log.warn({ err: error, path: pathOf(reply.request) }, 'An answer was broken off');
+  // With TLS, an end without its close_notify is a reset.
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** The address without its query: values of a query are nobody's business in a log. */

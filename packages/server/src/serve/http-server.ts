@@ -12,6 +12,7 @@ import { answerErrors, sendError } from './error-answer.ts';
 import { serveHealth } from './health.ts';
 import { checkHost } from './host-check.ts';
 import { observeQueries, serveMetrics } from './metrics.ts';
+import { cutStalledReaders, scopeQueries } from './query-scope.ts';
 import type { Readiness } from './readiness.ts';
 import { securityHeaders } from './security-headers.ts';
 import { serveStats } from './stats.ts';
@@ -50,7 +51,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     reply.headers(securityHeaders);
     checkHost(request.headers.host, host);
   });
+  cutStalledReaders(app);
   authorizeQueries(app, targetOf);
+  scopeQueries(app);
   traceQueries(app);
   observeQueries(app, metrics);
   compressAnswers(app);
@@ -58,7 +61,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serveHealth(app, readiness);
   serveMetrics(app);
   serveStats(app);
-  serveApi(app);
+  serveApi(app, log);
   serveDataApi(app);
   serveWebUi(app, webRoot);
   return app;

@@ -9,9 +9,9 @@ import type { StoreClient } from '../store/client.ts';
 export function serveStats(app: FastifyInstance): void {
   app.get<{ Querystring: RawParameters }>(
     '/clew/v1/stats',
-    async ({ query, target }, reply): Promise<StatsResponse> => {
+    async ({ query, client, target }, reply): Promise<StatsResponse> => {
       refuseUnknown(query, []);
-      const { client, metrics } = target!;
+      const { metrics } = target!;
       reply.header('Cache-Control', 'no-store');
       const [counts, store] = await Promise.all([metrics.readCounts(), readStore(client)]);
       return { ...counts, store };

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { type ClusterStatement, clusterSettings, toClusterStatements } from './cluster.ts';
@@ -15,6 +16,15 @@ export type StoreAddress =
 
 export type StoreClient = ClickHouseClient;
 
+/** What holds for every statement of a ClickHouse over the network. */
+const remoteSettings = {
+  // An answer begins when the statement has succeeded, so that no failure stands in the middle of it, and no slow reader
+  // keeps a statement running.
+  wait_end_of_query: 1,
+  // No statement outlives the client, which gives up after two minutes.
+  max_execution_time: 110,
+} as const;
+
 /** A client of the engine. After this function nothing knows whether the engine is embedded or far away. */
 export function connectStore(address: StoreAddress): StoreClient {
   const common = {
@@ -26,8 +36,10 @@ export function connectStore(address: StoreAddress): StoreClient {
   };
   if ('clickhouseUrl' in address) {
     const { clickhouseUrl: url, cluster } = address;
-    if (cluster === undefined) return createClient({ ...common, url });
-    return onCluster(createClient({ ...common, url, clickhouse_settings: clusterSettings }), cluster);
+    if (cluster === undefined)
+      return stopAbandoned(createClient({ ...common, url, clickhouse_settings: remoteSettings }));
+    const settings = { ...remoteSettings, ...clusterSettings };
+    return stopAbandoned(onCluster(createClient({ ...common, url, clickhouse_settings: settings }), cluster));
   }
   return createClient({
     ...common,
@@ -53,6 +65,34 @@ function onCluster(client: StoreClient, cluster: string): StoreClient {
       let result = await command.call(client, { ...params, ...first });
       for (const statement of more) result = await command.call(client, { ...params, ...statement });
       return result;
+    },
+  });
+}
+
+/** The same client, which stops a statement when its signal is aborted: ClickHouse does not stop it when the connection is closed. */
+function stopAbandoned(client: StoreClient): StoreClient {
+  const { exec } = client;
+  const kill = (id: string): void => {
+    const query = 'KILL QUERY WHERE query_id = {id:String} ASYNC';
+    // Where it does not reach the statement, that has its limit of time.
+    client.command({ query, query_params: { id } }).catch(() => {});
+  };
+  return Object.assign(client, {
+    exec: async (params: Parameters<typeof exec>[0]) => {
+      const { abort_signal: signal } = params;
+      if (signal === undefined) return exec.call(client, params);
+      const id = randomUUID();
+      const killThis = (): void => kill(id);
+      signal.addEventListener('abort', killThis, { once: true });
+      const forget = (): void => signal.removeEventListener('abort', killThis);
+      try {
+        const result = await exec.call(client, { ...params, query_id: id });
+        result.stream.once('close', forget);
+        return result;
+      } catch (error) {
+        forget();
+        throw error;
+      }
     },
   });
 }

@@ -6,10 +6,12 @@ export class StoreError<Code extends ErrorCode = ErrorCode> extends ClewError<Co
   override readonly name = 'StoreError';
   /** ClickHouse's own number, where the engine gave one. */
   readonly clickhouseCode: number | undefined;
+  readonly details: ErrorDetails<Code>;
 
   constructor(code: Code, details: ErrorDetails<Code>, clickhouseCode?: number, options?: ErrorOptions) {
     super(code, details, options);
     this.clickhouseCode = clickhouseCode;
+    this.details = details;
   }
 }
 
@@ -44,11 +46,18 @@ const refusals: ReadonlySet<number> = new Set([
   636, // CANNOT_EXTRACT_TABLE_STRUCTURE
 ]);
 
+/** The settings profile of the user forbids a setting of the statement. */
+export const settingRefusals: ReadonlySet<number> = new Set([
+  164, // READONLY
+  452, // SETTING_CONSTRAINT_VIOLATION
+]);
+
 const limits: ReadonlySet<number> = new Set([
   158, // TOO_MANY_ROWS
   159, // TIMEOUT_EXCEEDED
   160, // TOO_SLOW
   241, // MEMORY_LIMIT_EXCEEDED
+  396, // TOO_MANY_ROWS_OR_BYTES
 ]);
 
 const tooManySimultaneousQueries = 202;
@@ -69,6 +78,9 @@ export function toStoreError(error: unknown): Error {
   }
   if (limits.has(clickhouseCode))
     return new StoreError('CLEW_QUERY_TOO_EXPENSIVE', { reason }, clickhouseCode, options);
+  if (settingRefusals.has(clickhouseCode)) {
+    return new StoreError('CLEW_STORE_SETTING_REFUSED', { reason }, clickhouseCode, options);
+  }
   if (refusals.has(clickhouseCode)) return new StoreError('CLEW_STORE_REFUSED', { reason }, clickhouseCode, options);
   return new StoreError('CLEW_STORE_FAILED', { reason }, clickhouseCode, options);
 }

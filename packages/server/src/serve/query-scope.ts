@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify';
+import type { StoreClient } from '../store/client.ts';
+
+/** A reader that has unread bytes and takes none for this long is cut off. */
+const maxReaderStallMs = 30_000;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** For the statements of this request alone: they stop when its caller leaves. Only at addresses of the APIs. */
+    client: StoreClient;
+  }
+}
+
+/** Gives each request of the APIs a client of its own; call it after `authorizeQueries`. */
+export function scopeQueries(app: FastifyInstance): void {
+  app.decorateRequest('client');
+  app.addHook('onRequest', async (request, reply) => {
+    const { target, raw } = request;
+    if (target === undefined || !/^\/(clew|api)\//.test(request.routeOptions.url ?? '')) return;
+    const query = target.queries.open();
+    request.client = query.client;
+    const { socket } = raw;
+    // Not the close of the response: that of a pipelined request is not told of the end of its connection.
+    socket.once('close', query.leave);
+    reply.raw.once('close', () => {
+      socket.off('close', query.leave);
+      query.close();
+    });
+  });
+}
+
+/**
+ * Cuts readers off that take nothing. Node's timeout of a socket counts bytes that the peer takes as activity, so that a
+ * reader which is slow is not one of them.
+ */
+export function cutStalledReaders(app: FastifyInstance): void {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.raw.setTimeout(maxReaderStallMs, () => {
+      // Without unread bytes, it is the reader who waits.
+      if (reply.raw.writableLength > 0) reply.raw.destroy();
+    });
+  });
+}
