@@ -46,6 +46,13 @@ const tokens = list(z.string().regex(tokenPattern), maxTokens);
 const origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text);
 const maxOrigins = 100;
 
+/** In lower case, as a check compares it. */
+const hostName: z.ZodType<string, string> = z
+  .string()
+  .toLowerCase()
+  .regex(/^[\w-]+(\.[\w-]+)*$/);
+const maxAllowedHosts = 100;
+
 /** What is no JSON is none of what is expected. */
 function parseJson(text: string): unknown {
   try {
@@ -244,6 +251,16 @@ const settings: SettingTable<Config> = {
       .refine((origins) => !origins.includes('*') || origins.length === 1)
       .default([]),
   },
+  allowedHosts: {
+    variable: 'CLEW_ALLOWED_HOSTS',
+    flag: '--allowed-hosts',
+    expected: `host names such as traces.example.com, without scheme and port, at most ${maxAllowedHosts}, with commas between them`,
+    group: 'Access',
+    description: 'names that requests may have as their host, besides addresses and localhost',
+    placeholder: 'names',
+    defaultText: 'none bound to a loopback address, else any',
+    schema: list(hostName, maxAllowedHosts).default([]),
+  },
   tlsCert: {
     variable: 'CLEW_TLS_CERT',
     flag: '--tls-cert',
@@ -438,6 +455,8 @@ export interface Config {
   readonly tenants: readonly Tenant[];
   /** Of web pages that may send spans over OTLP/HTTP and Zipkin, or `*` alone. Default none. */
   readonly ingestCorsOrigins: readonly string[];
+  /** Names in lower case that requests may have as their host. Default none on a loopback address, else any. */
+  readonly allowedHosts: readonly string[];
   /** PEM files. With certificate and key, ports speak HTTPS; with authorities, clients need a certificate of theirs. */
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
@@ -547,6 +566,7 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     queryTokensFile: read('queryTokensFile'),
     tenants: read('tenants'),
     ingestCorsOrigins: read('ingestCorsOrigins'),
+    allowedHosts: read('allowedHosts'),
     tlsCert: read('tlsCert'),
     tlsKey: read('tlsKey'),
     tlsClientCa: read('tlsClientCa'),

@@ -161,7 +161,7 @@ const errors = {
     status: 403,
     retryable: false,
     message:
-      'The Host header is {value}, but this server is bound to {host} and answers only to {expected}. Use one of these addresses, or bind to an outside address with --host or CLEW_HOST.',
+      'This server does not answer to the host {value}: any page could have pointed that name at it. Use an address or localhost, or allow the name with --allowed-hosts or CLEW_ALLOWED_HOSTS.',
   },
   CLEW_REQUEST_INVALID: {
     status: 400,

@@ -4,13 +4,15 @@ import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createLookup, isOpen, readTokens, type Tokens } from './access.ts';
+import { createHostCheck, type HostCheck, isLoopback } from './allowed-hosts.ts';
 import { type Config, nameSetting } from './config.ts';
+import { type ConnectionLimits, limitConnections } from './connection-limits.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { engineDefaults } from './engine/engine-options.ts';
 import { chooseSocketPath } from './engine/socket-path.ts';
 import { ClewError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
-import { type Pipeline, startPipeline, type Undo } from './pipeline.ts';
+import { type Pipeline, startPipeline } from './pipeline.ts';
 import { OverflowSpace } from './query/read-ahead.ts';
 import { BodyBudget } from './receive/body-budget.ts';
 import { BoundedStreams } from './receive/bounded-streams.ts';
@@ -21,16 +23,17 @@ import { jaegerThriftProtocol } from './receive/jaeger-http.ts';
 import { otlpHttpProtocol } from './receive/otlp-http.ts';
 import { zipkinProtocol } from './receive/zipkin-http.ts';
 import { createHealthServer } from './serve/health.ts';
-import { isLoopback } from './serve/host-check.ts';
 import { createHttpServer } from './serve/http-server.ts';
 import { explainListenFailure, formatUrl, type ListenTarget } from './serve/listen.ts';
 import { Readiness } from './serve/readiness.ts';
 import { findWebRoot } from './serve/web-ui.ts';
 import { lockDirectory } from './spool/directory-lock.ts';
+import { describeObstacle } from './spool/spool.ts';
 import { addressOfTenant, checkStore } from './store/client.ts';
 import { QueryTurns } from './store/query-turns.ts';
 import { readTls, type TlsOptions } from './tls.ts';
 import { TranscoderThread } from './transcode/transcoder-thread.ts';
+import { type Undo, undoAll } from './undo.ts';
 
 /** Where spans are received. */
 interface ReceiverUrls {
@@ -64,6 +67,8 @@ interface Parts {
   readonly tenants: readonly Pipeline[];
   readonly tokens: Tokens;
   readonly tls: TlsOptions | undefined;
+  readonly allowsHost: HostCheck;
+  readonly connections: ConnectionLimits;
   readonly readiness: Readiness;
   readonly log: Logger;
   readonly undo: Undo[];
@@ -77,21 +82,24 @@ interface Parts {
 export async function startServer(config: Config): Promise<RunningServer> {
   const log = createLogger(config.logLevel);
   const undo: Undo[] = [];
-  const readiness = new Readiness();
+  const readiness = new Readiness(log);
   const close = async (): Promise<void> => {
     readiness.enter('stopping');
-    for (const step of undo.splice(0).reverse()) await step();
+    await undoAll(undo, log);
   };
   try {
     const tokens = readTokens(config);
     warnOfStrangers(config, tokens, log);
     const tls = readTls({ cert: config.tlsCert, key: config.tlsKey, clientCa: config.tlsClientCa });
-    const healthUrl = await startHealth(config, readiness, log, undo);
+    const allowsHost = createHostCheck(config.host, config.allowedHosts);
+    const connections = limitConnections(1 + config.tenants.length, log);
+    const health = createHealthServer({ readiness, allowsHost, maxConnections: connections.health });
+    const healthUrl = await startHealth(config, health, log, undo);
     const engine = await startEmbeddedEngine(config, log, undo);
     const [main, ...tenants] = await startPipelines(config, engine, log, undo);
     if (engine !== undefined) main!.metrics.watchEngine(engine);
     watchPipelines(readiness, config, main!, tenants);
-    const parts = { config, main: main!, tenants, tokens, tls, readiness, log, undo };
+    const parts = { config, main: main!, tenants, tokens, tls, allowsHost, connections, readiness, log, undo };
     const receivers = await startReceiving(parts);
     const uiUrl = await startServing(parts);
     readiness.enter('running');
@@ -99,7 +107,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
     log.info({ uiUrl, ...receivers, healthUrl, store }, 'Ready');
     return { uiUrl, ...receivers, healthUrl, close };
   } catch (error) {
-    await close();
+    // What fails then is in the log; what stopped the start is more to the point.
+    await close().catch(() => {});
     throw error;
   }
 }
@@ -124,14 +133,8 @@ function warnOfStrangers({ host }: Config, { ingest, query, tenants }: Tokens, l
 const usualHealthPort = 13_133;
 
 /** Comes first and goes last, so that it can say that the rest is starting or stopping. */
-async function startHealth(
-  config: Config,
-  readiness: Readiness,
-  log: Logger,
-  undo: Undo[],
-): Promise<string | undefined> {
+async function startHealth(config: Config, server: Server, log: Logger, undo: Undo[]): Promise<string | undefined> {
   const { host, healthPort: port = usualHealthPort } = config;
-  const server = createHealthServer(readiness);
   try {
     await listen(server, { host, port, ...nameSetting('healthPort') });
   } catch (error) {
@@ -216,9 +219,10 @@ function watchPipelines(
   readiness.add('queries', 'schema', () => ({ ready: main.schema.isUpToDate }));
   readiness.add('queries', 'store', (signal) => checkStore(main.client, signal));
   readiness.add('ingest', 'spool', async () => {
-    const reason = await main.spool.findObstacle();
+    const obstacle = await main.spool.findObstacle();
     const details = { bytes: main.spool.bytes, maxBytes };
-    return reason === null ? { ready: true, ...details } : { ready: false, reason, ...details };
+    if (obstacle === null) return { ready: true, ...details };
+    return { ready: false, reason: describeObstacle(obstacle), detail: obstacle.message, ...details };
   });
   if (tenants.length === 0) return;
   const report = (unready: number) =>
@@ -237,6 +241,8 @@ async function startReceiving({
   tenants,
   tokens,
   tls,
+  allowsHost,
+  connections,
   readiness,
   log,
   undo,
@@ -268,6 +274,8 @@ async function startReceiving({
     maxRequestBytes,
     metrics: main.metrics.receiver(name),
     tls,
+    allowsHost,
+    maxConnections: connections.receiver,
     requestTimeoutMs,
     log,
   });
@@ -303,12 +311,24 @@ interface Receiver {
 }
 
 /** query -> serve */
-async function startServing({ config, main, tenants, tokens, tls, readiness, log, undo }: Parts): Promise<string> {
+async function startServing({
+  config,
+  main,
+  tenants,
+  tokens,
+  tls,
+  allowsHost,
+  connections,
+  readiness,
+  log,
+  undo,
+}: Parts): Promise<string> {
   const { host, httpPort: port } = config;
   const app = createHttpServer({
     targetOf: createLookup(tokens, 'query', main, tenants),
     log,
-    host,
+    allowsHost,
+    maxConnections: connections.ui,
     webRoot: findWebRoot(),
     readiness,
     metrics: main.metrics,

@@ -15,7 +15,7 @@ import { TailSampling } from './retain/tail-sampling.ts';
 import { Rollup } from './rollup/rollup.ts';
 import { GroupCommit } from './spool/group-commit.ts';
 import { runLoader } from './spool/loader.ts';
-import { Spool, SpoolUnavailableError } from './spool/spool.ts';
+import { describeObstacle, Spool, SpoolUnavailableError } from './spool/spool.ts';
 import { WaitingLine } from './spool/waiting-line.ts';
 import { connectStore, type StoreAddress, type StoreClient } from './store/client.ts';
 import { insertBlocks } from './store/insert.ts';
@@ -25,12 +25,10 @@ import { Schema } from './store/schema.ts';
 import { StoreError } from './store/store-error.ts';
 import { TenantQueries } from './store/tenant-queries.ts';
 import { MalformedRequestError, TranscoderEndedError, type TranscoderThread } from './transcode/transcoder-thread.ts';
+import type { Undo } from './undo.ts';
 
 /** Leaves room for merges, and for what others put on the disk meanwhile. */
 const defaultDiskShare = 0.8;
-
-/** What must be undone, in the order in which it was done. */
-export type Undo = () => Promise<unknown>;
 
 export interface PipelineOptions {
   readonly config: Config;
@@ -242,10 +240,13 @@ function createIngest(
 
 function toOtlpError(error: unknown, log: Logger): unknown {
   if (error instanceof MalformedRequestError) return new OtlpError(400, error.message);
-  if (error instanceof SpoolUnavailableError) return new OtlpError(503, error.message, error.obstacle);
+  if (error instanceof SpoolUnavailableError) {
+    log.debug({ err: error }, 'spans were refused');
+    return new OtlpError(503, describeObstacle(error), error.obstacle);
+  }
   if (error instanceof TranscoderEndedError) {
     log.error({ err: error }, 'The thread that reads requests ended; the next request starts another');
-    return new OtlpError(503, error.message);
+    return new OtlpError(503, 'The server could not read the request this time; the reason is in its log. Send again.');
   }
   return error;
 }

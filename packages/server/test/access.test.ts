@@ -296,7 +296,7 @@ describe('TLS', () => {
   test('a connection that never begins a handshake does not hold up the end of the receiver for gRPC', async () => {
     const tls = readTls({ cert: file('server.pem'), key: file('server.key'), clientCa: undefined });
     const log = createLogger('silent');
-    const receiver = createGrpcServer({ answer: (stream) => stream.close(), tls, log });
+    const receiver = createGrpcServer({ answer: (stream) => stream.close(), tls, maxConnections: 9, log });
     receiver.server.listen(0, '127.0.0.1');
     await once(receiver.server, 'listening');
     const connected = once(receiver.server, 'connection');

@@ -73,6 +73,8 @@ async function start(
       requestTimeoutMs: 60_000,
       metrics,
       tls: undefined,
+      allowsHost: () => true,
+      maxConnections: 100,
       isReady: async () => true,
       log,
       ...options,
@@ -398,7 +400,13 @@ describe('a receiver for gRPC', () => {
     ['has made none for long, though it pings', { idleTimeoutMs: 300 }],
   ] as const) {
     it(`ends a connection that ${what}`, async () => {
-      receiver = createGrpcServer({ answer: (stream) => stream.close(), tls: undefined, log, ...timeouts });
+      receiver = createGrpcServer({
+        answer: (stream) => stream.close(),
+        tls: undefined,
+        maxConnections: 9,
+        log,
+        ...timeouts,
+      });
       await listen();
       if ('idleTimeoutMs' in timeouts) await raw.open().ended;
       const pings = setInterval(() => raw.session.ping(() => {}), 20);
@@ -408,7 +416,13 @@ describe('a receiver for gRPC', () => {
   }
 
   it('cuts off a connection that says nothing, or does not confirm what it may send', async () => {
-    receiver = createGrpcServer({ answer: (stream) => stream.close(), tls: undefined, log, silenceTimeoutMs: 100 });
+    receiver = createGrpcServer({
+      answer: (stream) => stream.close(),
+      tls: undefined,
+      maxConnections: 9,
+      log,
+      silenceTimeoutMs: 100,
+    });
     await listen();
     const preface = Buffer.concat([
       Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
+import { pino } from 'pino';
 import { createLogger } from '#src/log.js';
 import { createHealthServer } from '#src/serve/health.js';
 import { Readiness } from '#src/serve/readiness.js';
@@ -129,9 +130,9 @@ describe('readiness', () => {
   });
 
   test('a server that is starting or stopping is alive and not ready, whatever its parts say', async () => {
-    const readiness = new Readiness();
+    const readiness = new Readiness(createLogger('silent'));
     readiness.add('ingest', 'part', () => ({ ready: true }));
-    const server = createHealthServer(readiness).listen(0, '127.0.0.1');
+    const server = createHealthServer({ readiness, allowsHost: () => true, maxConnections: 10 }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     closing.push(async () => server.close());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -149,20 +150,42 @@ describe('readiness', () => {
     }
   });
 
-  test('a part that throws or does not answer is not ready, with the reason', async () => {
-    const readiness = new Readiness();
+  test('a part that throws or does not answer is not ready, with what anybody may know of the reason', async () => {
+    const readiness = new Readiness(createLogger('silent'));
     readiness.enter('running');
     readiness.add('ingest', 'broken', () => {
       throw new Error('no disk');
     });
     readiness.add('queries', 'hung', () => new Promise(() => {}));
     const { ingest, queries } = await readiness.report();
-    assert.deepEqual(ingest, { ready: false, parts: { broken: { ready: false, reason: 'no disk' } } });
+    const reason = 'it failed; why is in the log of the server';
+    assert.deepEqual(ingest, { ready: false, parts: { broken: { ready: false, reason } } });
     assert.deepEqual(queries.parts.hung, { ready: false, reason: 'no answer within 800 ms' });
   });
 
+  test('a part that fails, and one that is back, is logged once, with what nobody else is told', async () => {
+    const lines: { msg: string; part: string; detail?: string }[] = [];
+    const readiness = new Readiness(pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line)) }));
+    readiness.enter('running');
+    let ready = true;
+    readiness.add('queries', 'store', () => (ready ? { ready } : { ready, reason: 'away', detail: '/secret.sock' }));
+    for (const each of [true, false, false, true, true]) {
+      ready = each;
+      const report = await readiness.report();
+      assert.doesNotMatch(JSON.stringify(report), /secret/);
+      readiness.enter('running');
+    }
+    assert.deepEqual(
+      lines.map(({ msg, part, detail }) => [msg, part, detail]),
+      [
+        ['A part of the server is not ready', 'store', '/secret.sock'],
+        ['A part of the server is ready again', 'store', undefined],
+      ],
+    );
+  });
+
   test('many who ask at once cost one look at the parts', async () => {
-    const readiness = new Readiness();
+    const readiness = new Readiness(createLogger('silent'));
     let asked = 0;
     readiness.add('ingest', 'part', () => ({ ready: asked++ >= 0 }));
     await Promise.all(Array.from({ length: 100 }, () => readiness.report()));
@@ -182,16 +205,16 @@ describe('readiness', () => {
     assert.equal(spool.bytes, 199);
     assert.equal(await spool.findObstacle(), null);
     await spool.close();
-    assert.equal(await spool.findObstacle(), 'the server is stopping');
+    assert.equal((await spool.findObstacle())?.message, 'the server is stopping');
 
     const full = await Spool.open({ directory, maxBytes: 199, log });
-    assert.equal(await full.findObstacle(), 'the spool is full: it holds 199 bytes of 199');
+    assert.equal((await full.findObstacle())?.message, 'the spool is full: it holds 199 bytes of 199');
     await full.close();
 
     const gone = await Spool.open({ directory: join(directory, 'gone'), maxBytes: 1000, log });
     await rm(join(directory, 'gone'), { recursive: true });
     await writeFile(join(directory, 'gone'), '');
-    assert.match((await gone.findObstacle())!, /^the spool cannot write to .*gone: ENOTDIR/);
+    assert.match((await gone.findObstacle())!.message, /^the spool cannot write to .*gone: ENOTDIR/);
     await gone.close();
   });
 });

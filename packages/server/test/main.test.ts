@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { StatsResponse } from '@clew/model';
 import { ClewError, parseConfig, type RunningServer, startServer } from '@clew/server';
+import { createLogger } from '#src/log.js';
+import { undoAll } from '#src/undo.js';
 import { freePorts } from './free-ports.js';
 
 let dataDir: string;
@@ -69,6 +72,84 @@ describe('startServer', () => {
     }
     server.close();
     await (await start()).close();
+  });
+
+  test('ends all of its parts, whatever became of one of them', async () => {
+    const server = await start({ clickhouseUrl: 'http://127.0.0.1:1/' });
+    const span = { traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8) };
+    const { status } = await fetch(`${server.otlpUrl}/v1/traces`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }),
+    });
+    assert.equal(status, 200);
+    // What is open in the spool cannot be sealed.
+    await rm(join(dataDir, 'spool'), { recursive: true });
+    await server.close().catch(() => {});
+    for (const url of [server.uiUrl, server.otlpUrl, server.zipkinUrl, server.jaegerUrl]) {
+      await assert.rejects(fetch(url), url);
+    }
+    // Its lock is gone as well.
+    await (await start({ clickhouseUrl: 'http://127.0.0.1:1/' })).close();
+  });
+
+  test('undoes every step, the last one first, and throws the first failure', async () => {
+    const done: number[] = [];
+    const closed = createServer();
+    const closeClosed = async () => {
+      done.push(2);
+      closed.close();
+      await once(closed, 'close');
+      await promisify(closed.close.bind(closed))();
+    };
+    closed.listen(0);
+    await once(closed, 'listening');
+    const steps = [
+      async () => done.push(0),
+      async () => {
+        done.push(1);
+        await rm(join(dataDir, 'not-there', 'file'));
+      },
+      closeClosed,
+      async () => done.push(3),
+    ];
+    await assert.rejects(undoAll(steps, createLogger('silent')), { code: 'ERR_SERVER_NOT_RUNNING' });
+    assert.deepEqual(done, [3, 2, 1, 0]);
+    await undoAll(steps, createLogger('silent'));
+    assert.deepEqual(done, [3, 2, 1, 0]);
+  });
+
+  test('tells senders and probes nothing of its paths and addresses', async () => {
+    const clickhouseUrl = 'http://127.0.0.1:1/';
+    const server = await start({ clickhouseUrl, healthPort: 0 });
+    try {
+      await rm(join(dataDir, 'spool'), { recursive: true });
+      await writeFile(join(dataDir, 'spool'), '');
+      const span = { traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8) };
+      const refused = await fetch(`${server.otlpUrl}/v1/traces`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }),
+      });
+      assert.equal(refused.status, 503);
+      const texts = [await refused.text()];
+      assert.match(texts[0]!, /The spool cannot write; the reason is in the log/);
+      for (const path of ['/ready', '/ready/ingest', '/ready/queries', '/']) {
+        const answer = await fetch(`${server.healthUrl}${path}`);
+        assert.equal(answer.status, 503);
+        texts.push(await answer.text());
+      }
+      for (const path of ['/ready', '/clew/v1/services', '/clew/v1/stats']) {
+        texts.push(await (await fetch(`${server.uiUrl}${path}`)).text());
+      }
+      for (const text of texts) {
+        assert.doesNotMatch(text, /127\.0\.0\.1|\/tmp/);
+        assert.ok(!text.includes(dataDir), text);
+      }
+    } finally {
+      await server.close().catch(() => {});
+      await rm(join(dataDir, 'spool'), { force: true });
+    }
   });
 
   test('with tail sampling, removes traces that no rule keeps, after a restart too, and says so', async () => {

@@ -29,6 +29,8 @@ export async function startOtlpReceiver(options: Partial<HttpReceiverOptions> = 
     requestTimeoutMs: 60_000,
     metrics,
     tls: undefined,
+    allowsHost: () => true,
+    maxConnections: 100,
     log: createLogger('silent'),
     ...options,
   });

@@ -13,6 +13,7 @@ import type {
   ServiceGraphResponse,
 } from '@clew/model';
 import type { FastifyInstance } from 'fastify';
+import { createHostCheck } from '#src/allowed-hosts.js';
 import { createLogger } from '#src/log.js';
 import { Metrics } from '#src/metrics.js';
 import { OverflowSpace } from '#src/query/read-ahead.js';
@@ -37,7 +38,7 @@ async function listen(
   options: Partial<Parameters<typeof createHttpServer>[0]> = {},
 ): Promise<string> {
   const { client = fixture.client } = target;
-  const readiness = new Readiness();
+  const readiness = new Readiness(createLogger('silent'));
   readiness.enter('running');
   readiness.add('queries', 'store', (signal) => checkStore(client, signal));
   const data = target.data ?? (await openDataControl({ client, dataDir: fixture.dataDir }));
@@ -54,7 +55,8 @@ async function listen(
   const app = createHttpServer({
     targetOf: () => ({ queries, overflow, data, metrics }),
     log,
-    host: '127.0.0.1',
+    allowsHost: createHostCheck('127.0.0.1', []),
+    maxConnections: 100,
     webRoot,
     readiness,
     metrics,
@@ -175,7 +177,7 @@ describe('the API', () => {
     assert.equal(ready.status, 503);
     const { queries } = (await ready.json()) as { queries: { parts: { store: { ready: boolean; reason: string } } } };
     assert.equal(queries.parts.store.ready, false);
-    assert.match(queries.parts.store.reason, /ENOENT/);
+    assert.equal(queries.parts.store.reason, 'the store does not answer');
     await nowhere.close();
     assert.equal((await fetch(`${url}/ready`)).status, 200);
   });
@@ -323,7 +325,7 @@ describe('the Host header', () => {
   });
 
   test('can be any where the server is bound to an outside address', async () => {
-    const outside = await listen({}, { host: '0.0.0.0' });
+    const outside = await listen({}, { allowsHost: createHostCheck('0.0.0.0', []) });
     assert.equal(await getWithHost(outside, 'traces.example'), 200);
   });
 });

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
+import { type HostCheck, hostRefused } from '../allowed-hosts.ts';
 import type { Logger } from '../log.ts';
 import type { TlsOptions } from '../tls.ts';
 import { type AccessOptions, type Destination, requireDestination } from './authorize.ts';
@@ -19,6 +20,8 @@ export interface GrpcReceiverOptions extends AccessOptions {
   readonly uncountedStreams: BoundedStreams;
   /** How long a call may take to send its message. */
   readonly requestTimeoutMs: number;
+  readonly allowsHost: HostCheck;
+  readonly maxConnections: number;
   /** Undefined: HTTP/2 without TLS. */
   readonly tls: TlsOptions | undefined;
   /** What a health check is answered with. */
@@ -38,6 +41,7 @@ export interface GrpcReceiverOptions extends AccessOptions {
 export function createGrpcReceiver(protocol: GrpcProtocol, options: GrpcReceiverOptions): GrpcServer {
   return createGrpcServer({
     tls: options.tls,
+    maxConnections: options.maxConnections,
     log: options.log,
     answer: (stream, headers) => {
       // A caller that goes away: reading fails too, and nobody is left to be told.
@@ -111,6 +115,9 @@ class Call {
         ? setTimeout(() => this.#refuse(tooSlow('call', deadlineMs)), deadlineMs)
         : undefined;
     try {
+      const { ':authority': authority, host } = this.#headers;
+      const name = authority ?? host;
+      if (!this.#options.allowsHost(name)) throw new OtlpError(403, hostRefused(name).message);
       const path = String(this.#headers[':path']);
       if (isHealthCall(path)) await this.#answerHealthCheck(path);
       else await this.#receive(path);

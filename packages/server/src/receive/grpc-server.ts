@@ -15,6 +15,7 @@ export interface GrpcServerOptions {
   readonly answer: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
   /** Undefined: HTTP/2 without TLS. */
   readonly tls: TlsOptions | undefined;
+  readonly maxConnections: number;
   readonly log: Logger;
   /** How long a new connection may take to say that it speaks HTTP/2, and to confirm what it may send. */
   readonly silenceTimeoutMs?: number;
@@ -38,7 +39,7 @@ export interface GrpcServer {
  * count or stop them (docs/adr/0007).
  */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const { answer, tls, log, silenceTimeoutMs = 10_000 } = options;
+  const { answer, tls, maxConnections, log, silenceTimeoutMs = 10_000 } = options;
   const { idleTimeoutMs = 15 * 60_000, firstCallTimeoutMs = Math.min(60_000, idleTimeoutMs) } = options;
   const sessions = new Set<ServerHttp2Session>();
   // Those without a session too: they are in the middle of a TLS handshake, or never begin one.
@@ -96,9 +97,6 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 
 /** How long calls under way may take when the server stops: an export takes milliseconds, a slow network seconds. */
 const closeTimeoutMs = 5_000;
-
-// A connection that does nothing costs some tens of KiB.
-const maxConnections = 4_096;
 
 // A window of 64 KiB, the default, is one for each round trip. What a window lets in is read at once, unless the call waits for
 // room: then this much of it is in memory.

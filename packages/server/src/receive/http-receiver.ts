@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import { bearerChallenge } from '../access-tokens.ts';
+import { type HostCheck, hostRefused } from '../allowed-hosts.ts';
+import { createBoundedServer, type HttpLimits } from '../bounded-server.ts';
 import type { Logger } from '../log.ts';
 import { type AccessOptions, type Destination, requireDestination } from './authorize.ts';
 import { readBody } from './body.ts';
-import { type ConnectionOptions, createReceiverServer } from './connections.ts';
 import { allowsOrigin, answerCors } from './cors.ts';
 import { compressions } from './decompress.ts';
 import type { ExportResult } from './export-request.ts';
@@ -36,7 +37,8 @@ export interface HttpAnswer {
   readonly body: Uint8Array | string;
 }
 
-export interface HttpReceiverOptions extends ConnectionOptions, AccessOptions {
+export interface HttpReceiverOptions extends HttpLimits, AccessOptions {
+  readonly allowsHost: HostCheck;
   readonly maxRequestBytes: number;
   /** Of pages that may send, see {@link answerCors}. */
   readonly corsOrigins: readonly string[];
@@ -50,8 +52,9 @@ export interface HttpReceiverOptions extends ConnectionOptions, AccessOptions {
  */
 export function createHttpReceiver(protocol: HttpProtocol, options: HttpReceiverOptions): Server | SecureServer {
   const { log } = options;
-  return createReceiverServer(options, (request, response) => {
-    if (answerCors(request, response, options.corsOrigins)) return;
+  return createBoundedServer(options, (request, response) => {
+    const isHostAllowed = options.allowsHost(request.headers.host);
+    if (isHostAllowed && answerCors(request, response, options.corsOrigins)) return;
     const startedMs = performance.now();
     const destination = options.destinationOf(request.headers.authorization);
     const { metrics } = destination ?? options;
@@ -79,6 +82,8 @@ async function receive(
   destination: Destination | undefined,
   options: HttpReceiverOptions,
 ): Promise<{ bytes: number; result: ExportResult; answer: HttpAnswer }> {
+  const { host } = request.headers;
+  if (!options.allowsHost(host)) throw new OtlpError(403, hostRefused(host).message);
   const { ingest, waitForRoom, memory } = requireDestination(destination, request.headers.authorization);
   const [path = '', query = ''] = (request.url ?? '').split('?', 2);
   if (path !== protocol.path) throw new OtlpError(404, protocol.explainOtherPath(path));
@@ -134,7 +139,7 @@ function sendError(
   if (httpStatus === 415) response.setHeader('Accept-Encoding', compressions.join(', '));
   if (httpStatus === 503) response.setHeader('Retry-After', retryAfterSeconds);
   // The rest of a refused body is not read: the connection cannot serve another request.
-  if (httpStatus === 401 || httpStatus === 413 || httpStatus === 415 || reason === 'too_slow')
+  if (httpStatus === 401 || httpStatus === 403 || httpStatus === 413 || httpStatus === 415 || reason === 'too_slow')
     response.setHeader('Connection', 'close');
   send(response, { status: httpStatus, ...content });
 }

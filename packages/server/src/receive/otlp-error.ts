@@ -5,6 +5,7 @@
  * HTTP  google.rpc.Code        meaning for the sender (OTLP/HTTP)
  * 400   3  INVALID_ARGUMENT    drop the data
  * 401   16 UNAUTHENTICATED     drop
+ * 403   7  PERMISSION_DENIED   drop
  * 404   5  NOT_FOUND           drop
  * 405   12 UNIMPLEMENTED       drop
  * 413   8  RESOURCE_EXHAUSTED  drop, send smaller batches
@@ -33,6 +34,7 @@ export class OtlpError extends Error {
 const usualReasons = {
   400: 'malformed',
   401: 'unauthenticated',
+  403: 'host',
   404: 'address',
   405: 'method',
   413: 'too_large',
@@ -41,7 +43,7 @@ const usualReasons = {
   503: 'unavailable',
 } as const;
 
-const rpcCodes = { 400: 3, 401: 16, 404: 5, 405: 12, 413: 8, 415: 3, 500: 13, 503: 14 } as const;
+const rpcCodes = { 400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 8, 415: 3, 500: 13, 503: 14 } as const;
 
 /** When to come back after a 503: the spool's next segment is in the engine by then, as a rule. */
 export const retryAfterSeconds = 1;

@@ -1,5 +1,7 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { type HostCheck, hostRefused } from '../allowed-hosts.ts';
+import { createBoundedServer } from '../bounded-server.ts';
 import type { Readiness } from './readiness.ts';
 
 /**
@@ -44,13 +46,22 @@ export function serveHealth(app: FastifyInstance, readiness: Readiness): void {
   }
 }
 
+export interface HealthServerOptions {
+  readonly readiness: Readiness;
+  readonly allowsHost: HostCheck;
+  readonly maxConnections: number;
+}
+
+/** A probe has no body. */
+const requestTimeoutMs = 5_000;
+
 /**
  * The server of a port that answers nothing else, from before the engine starts: for probes, which reach it without a
  * certificate or a token. `/` is there for those that know OpenTelemetry's collector, and answers as its health_check
  * extension does. It does not listen yet.
  */
-export function createHealthServer(readiness: Readiness): Server {
-  return createServer((request, response) => {
+export function createHealthServer({ readiness, allowsHost, maxConnections }: HealthServerOptions): Server {
+  return createBoundedServer({ tls: undefined, maxConnections, requestTimeoutMs }, (request, response) => {
     request.resume();
     const url = (request.url ?? '').split('?', 1)[0];
     const path = healthPaths.find((each) => each === url) ?? (url === '/' ? '/ready' : undefined);
@@ -58,6 +69,8 @@ export function createHealthServer(readiness: Readiness): Server {
       response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       response.end(JSON.stringify(body));
     };
+    const { host } = request.headers;
+    if (!allowsHost(host)) return send(403, { message: hostRefused(host).message });
     if (path === undefined)
       return send(404, { message: `There is nothing at ${url}. Known: ${healthPaths.join(', ')}.` });
     // It never rejects: a part that fails is a part that is not ready.

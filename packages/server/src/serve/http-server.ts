@@ -1,5 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import type { TokenLookup } from '../access-tokens.ts';
+import { type HostCheck, hostRefused } from '../allowed-hosts.ts';
+import { createBoundedServer } from '../bounded-server.ts';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -10,7 +12,6 @@ import { compressAnswers } from './compression.ts';
 import { serveDataApi } from './data-api.ts';
 import { answerErrors, sendError } from './error-answer.ts';
 import { serveHealth } from './health.ts';
-import { checkHost } from './host-check.ts';
 import { observeQueries, serveMetrics } from './metrics.ts';
 import { cutStalledReaders, scopeQueries } from './query-scope.ts';
 import type { Readiness } from './readiness.ts';
@@ -23,8 +24,8 @@ export interface HttpServerOptions {
   /** By the token that a request has. */
   readonly targetOf: TokenLookup<QueryTarget>;
   readonly log: Logger;
-  /** The host that it will be bound to; decides which Host headers are accepted. */
-  readonly host: string;
+  readonly allowsHost: HostCheck;
+  readonly maxConnections: number;
   readonly webRoot: string;
   readonly readiness: Readiness;
   /** Of requests that nobody's token came with. */
@@ -33,11 +34,14 @@ export interface HttpServerOptions {
   readonly tls: TlsOptions | undefined;
 }
 
+/** Requests here are small. */
+const requestTimeoutMs = 30_000;
+
 /** Builds the server of UI and API. It does not listen yet. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { targetOf, log, host, webRoot, readiness, metrics, tls } = options;
+  const { targetOf, log, allowsHost, maxConnections, webRoot, readiness, metrics, tls } = options;
   const app = fastify({
-    https: tls ?? null,
+    serverFactory: (handler) => createBoundedServer({ tls, maxConnections, requestTimeoutMs }, handler),
     // Connections that wait for a next request do not hold up the end of the server.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
@@ -49,7 +53,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders);
-    checkHost(request.headers.host, host);
+    const { host } = request.headers;
+    if (!allowsHost(host)) throw hostRefused(host);
   });
   cutStalledReaders(app);
   authorizeQueries(app, targetOf);

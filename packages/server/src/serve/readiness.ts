@@ -1,11 +1,15 @@
+import type { Logger } from '../log.ts';
+
 /** What a part of the server is for: the two fail apart, since the spool takes spans while the engine is away. */
 export type ReadinessTarget = 'ingest' | 'queries';
 
 /** Whether a part works now, and what else is worth knowing about it. */
 export interface PartReport {
   readonly ready: boolean;
-  /** Why it is not ready. */
+  /** Why it is not ready, as anybody may know it. */
   readonly reason?: string;
+  /** The same for the log alone, with paths and addresses. */
+  readonly detail?: string;
   readonly [detail: string]: string | number | boolean | undefined;
 }
 
@@ -37,7 +41,13 @@ export class Readiness {
   readonly startedAt: Date = new Date();
   readonly #checks: Record<ReadinessTarget, Map<string, ReadinessCheck>> = { ingest: new Map(), queries: new Map() };
   readonly #reports = new Map<ReadinessTarget, Promise<TargetReport>>();
+  readonly #unready = new Set<string>();
+  readonly #log: Logger;
   #phase: Phase = 'starting';
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
 
   get phase(): Phase {
     return this.#phase;
@@ -70,10 +80,26 @@ export class Readiness {
   }
 
   async #ask(target: ReadinessTarget): Promise<TargetReport> {
-    const reports = [...this.#checks[target]].map(async ([name, check]) => [name, await askPart(check)] as const);
+    const reports = [...this.#checks[target]].map(async ([name, check]) => {
+      const { detail, ...report } = await askPart(check);
+      this.#logChange(name, report, detail);
+      return [name, report] as const;
+    });
     const parts = Object.fromEntries(await Promise.all(reports));
     const ready = this.#phase === 'running' && Object.values(parts).every((part) => part.ready);
     return { ready, parts };
+  }
+
+  /** Once when a part fails, and once when it is back: anyone may ask, twice a second. */
+  #logChange(part: string, { ready, reason }: PartReport, detail: string | undefined): void {
+    if (ready === !this.#unready.has(part) || this.#phase !== 'running') return;
+    if (ready) {
+      this.#unready.delete(part);
+      this.#log.info({ part }, 'A part of the server is ready again');
+    } else {
+      this.#unready.add(part);
+      this.#log.warn({ part, reason, detail }, 'A part of the server is not ready');
+    }
   }
 }
 
@@ -89,7 +115,7 @@ async function askPart(check: ReadinessCheck): Promise<PartReport> {
   try {
     return await Promise.race([late, check(stop.signal)]);
   } catch (error) {
-    return { ready: false, reason: (error as Error).message };
+    return { ready: false, reason: 'it failed; why is in the log of the server', detail: (error as Error).message };
   } finally {
     clearTimeout(timer);
   }

@@ -39,6 +39,18 @@ export class SpoolUnavailableError extends Error {
   }
 }
 
+/** What anybody may know of it: not where the spool is, nor what is wrong with its disk. */
+export function describeObstacle({ obstacle, message }: SpoolUnavailableError): string {
+  switch (obstacle) {
+    case 'spool_failed':
+      return 'The spool cannot write; the reason is in the log of the server. Send again later.';
+    case 'disk_full':
+      return 'The disk of the server has too little free (CLEW_MIN_FREE_BYTES). Send again later.';
+    default:
+      return message;
+  }
+}
+
 /** Failures of a read that are the process's or the machine's, not the file's. */
 const passing: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
 
@@ -178,10 +190,9 @@ export class Spool {
       } catch (error) {
         if (error instanceof SpoolUnavailableError) throw error;
         await this.#abandonWrite(segment);
-        throw new SpoolUnavailableError(
-          'spool_failed',
-          `the spool could not write to ${this.#directory}: ${messageOf(error)}`,
-        );
+        const message = `the spool could not write to ${this.#directory}: ${messageOf(error)}`;
+        this.#log.error({ err: error }, message);
+        throw new SpoolUnavailableError('spool_failed', message);
       }
       if (segment.bytes >= this.#sealBytes) await this.#seal();
     });
@@ -201,14 +212,18 @@ export class Spool {
   }
 
   /** Why {@link append} would refuse a small commit now, or null: it tries with a file beside the segments. */
-  async findObstacle(): Promise<string | null> {
-    if (this.#closed) return 'the server is stopping';
-    if (this.bytes >= this.#maxBytes) return `the spool is full: it holds ${this.bytes} bytes of ${this.#maxBytes}`;
+  async findObstacle(): Promise<SpoolUnavailableError | null> {
+    if (this.#closed) return new SpoolUnavailableError('stopping', 'the server is stopping');
+    if (this.bytes >= this.#maxBytes) {
+      const message = `the spool is full: it holds ${this.bytes} bytes of ${this.#maxBytes}`;
+      return new SpoolUnavailableError('spool_full', message);
+    }
     try {
       await probeWrite(this.#directory);
       return null;
     } catch (error) {
-      return `the spool cannot write to ${this.#directory}: ${messageOf(error)}`;
+      const message = `the spool cannot write to ${this.#directory}: ${messageOf(error)}`;
+      return new SpoolUnavailableError('spool_failed', message);
     }
   }
 

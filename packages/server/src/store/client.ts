@@ -130,13 +130,15 @@ function splitDatabase(address: StoreAddress): { readonly name: string; readonly
   return { name, server: { ...address, clickhouseUrl: url.href } };
 }
 
-/** Whether the engine answers, and why not. Never rejects. */
+/** Whether the engine answers, and why not; `detail` is for the log alone. Never rejects. */
 export async function checkStore(
   client: StoreClient,
   signal: AbortSignal,
-): Promise<{ readonly ready: boolean; readonly reason?: string }> {
+): Promise<{ readonly ready: boolean; readonly reason?: string; readonly detail?: string }> {
   const result = await client.ping({ select: false, abort_signal: signal });
-  return result.success ? { ready: true } : { ready: false, reason: result.error.message };
+  return result.success
+    ? { ready: true }
+    : { ready: false, reason: 'the store does not answer', detail: result.error.message };
 }
 
 /** An agent whose every connection goes to one unix socket. */

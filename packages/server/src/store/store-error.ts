@@ -67,7 +67,8 @@ export function toStoreError(error: unknown): Error {
   if (error instanceof ClewError) return error;
   if (!(error instanceof ClickHouseError)) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === undefined ? message : `${code}: ${message}`;
+    // The message of a failed connection names a path, or a host and a port, which are for the log alone.
+    const reason = code ?? message;
     return new StoreError('CLEW_ENGINE_UNAVAILABLE', { reason }, undefined, { cause: error });
   }
   const clickhouseCode = Number(error.code);
