@@ -1,10 +1,10 @@
 import { renameSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { type ApiCopy, findApiCopies } from './api-copies.ts';
 import { readText } from './environment.ts';
 import { type InstrumentationEntry, instrumentationReport } from './instrument/community-registry.ts';
+import { loadedModules } from './loaded-modules.ts';
 import { type NoticeKind, recordNotices } from './notice.ts';
 import { startTracing } from './start.ts';
 
@@ -34,6 +34,7 @@ const notices: ProcessDiagnosis['notices'][number][] = [];
 let written = '';
 
 function diagnose(): ProcessDiagnosis {
+  const { own, others } = findApiCopies();
   return {
     pid: process.pid,
     node: process.versions.node,
@@ -41,13 +42,13 @@ function diagnose(): ProcessDiagnosis {
     notices,
     packages: listLoadedPackages(),
     instrumentations: instrumentationReport(),
-    apiCopies: findApiCopies(),
+    apiCopies: [own, ...others].filter((copy) => copy !== undefined),
   };
 }
 
 function listLoadedPackages(): string[] {
   const names = new Set<string>();
-  for (const file of Object.keys(createRequire(import.meta.url).cache)) {
+  for (const file of Object.keys(loadedModules)) {
     const name = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1];
     if (name !== undefined) names.add(name.replace('\\', '/'));
   }

@@ -41,6 +41,23 @@ export function checkNoticeLevel(): void {
   writeNotice('warn', `OTEL_LOG_LEVEL=${text} is unknown, info is used: ${levels.join(', ')}`);
 }
 
+/**
+ * Makes a callback of ours safe to be called by Node: what it throws is reported and goes no further. It would be an
+ * uncaught error of the app.
+ */
+export function guard<Args extends readonly unknown[]>(
+  place: string,
+  callback: (...args: Args) => void,
+): (...args: Args) => void {
+  return (...args) => {
+    try {
+      callback(...args);
+    } catch (error) {
+      reportFailure(place, error);
+    }
+  };
+}
+
 const reported = new Set<string>();
 
 /** Reports a failure of our own code: once for each place, so that a hot path cannot flood stderr. */

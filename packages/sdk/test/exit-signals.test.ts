@@ -47,6 +47,7 @@ async function runBoth(
   const app = runNode(t, ['--import', '@clew/sdk/register', path], {
     OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
     OTEL_BSP_SCHEDULE_DELAY: '60000',
+    CLEW_FLUSH_TIMEOUT: '60000',
   });
   const plain = runNode(t, [path]);
   const [outcome, expected] = await Promise.all([end(app, signals, answered), end(plain, signals, answered)]);
@@ -113,6 +114,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const app = runNode(t, ['--import', '@clew/sdk/register', join(casesFolder, 'signal-exit.mjs')], {
       OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
       OTEL_BSP_SCHEDULE_DELAY: '60000',
+      CLEW_FLUSH_TIMEOUT: '60000',
     });
     await (await fetch(await app.url())).text();
     app.child.kill(signal);

@@ -10,6 +10,7 @@ const resolved: Readonly<Record<string, string>> = {
   '@opentelemetry/api': import.meta.resolve('@opentelemetry/api'),
   '@opentelemetry/instrumentation': import.meta.resolve('@opentelemetry/instrumentation'),
   '@opentelemetry/instrumentation-amqplib': import.meta.resolve('otel-amqplib'),
+  '@opentelemetry/instrumentation-aws-lambda': import.meta.resolve('otel-aws-lambda'),
   '@opentelemetry/instrumentation-ioredis': import.meta.resolve('otel-ioredis'),
   '@opentelemetry/instrumentation-kafkajs': import.meta.resolve('otel-kafkajs'),
   '@opentelemetry/instrumentation-koa': import.meta.resolve('otel-koa'),

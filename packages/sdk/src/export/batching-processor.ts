@@ -1,3 +1,4 @@
+import { startBackgroundTimer } from '../context/background-timer.ts';
 import { contextStorage, suppressedContext } from '../context/context-manager.ts';
 import { writeNotice } from '../notice.ts';
 import type { ReadableSpan, SpanExporter, SpanProcessor } from './official-interfaces.ts';
@@ -42,8 +43,7 @@ export class BatchingProcessor implements SpanProcessor {
     if (this.waiting.length >= maxBatchSpans) {
       this.drain();
     } else if (this.timer === undefined) {
-      this.timer = contextStorage.run(suppressedContext, () => setTimeout(() => this.drain(), delayMs));
-      this.timer.unref();
+      this.timer = startBackgroundTimer('the export of spans', () => this.drain(), delayMs);
     }
   }
 

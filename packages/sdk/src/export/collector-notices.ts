@@ -80,14 +80,17 @@ export class CollectorNotices {
     if (spanCount > 0) writeNotice('error', `${spanCount} spans were lost: each is larger than a request may be`);
   }
 
-  /** The process or the provider ends with spans that were not sent. */
-  tellUnsent(spanCount: number): void {
+  /** The process or the provider ends with spans that were not sent. `obstacle`: why, when it is not the collector. */
+  tellUnsent(spanCount: number, obstacle?: string): void {
     const lost = this.takeLost() + spanCount;
     if (lost === 0) return;
+    const reason =
+      obstacle === undefined
+        ? `the end came before the collector at ${this.name} had taken them. See that it is reachable and fast enough`
+        : `${obstacle}. Await flush() before the process ends`;
     writeNotice(
       'error',
-      `${lost} spans were lost: the end came before the collector at ${this.name} had taken them. ` +
-        'See that it is reachable and fast enough, or set CLEW_OVERFLOW_DIR to keep spans on disk meanwhile',
+      `${lost} spans were lost: ${reason}, or set CLEW_OVERFLOW_DIR to keep spans on disk meanwhile`,
     );
   }
 

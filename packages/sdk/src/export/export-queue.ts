@@ -1,3 +1,4 @@
+import { startBackgroundTimer } from '../context/background-timer.ts';
 import { contextStorage, suppressedContext } from '../context/context-manager.ts';
 import { reportFailure } from '../notice.ts';
 import type { Batch } from '../record/span-buffer.ts';
@@ -190,13 +191,11 @@ export class ExportQueue {
   }
 
   private sendLater(delayMs: number): void {
-    this.retryTimer = contextStorage.run(suppressedContext, () =>
-      setTimeout(() => {
-        this.retryTimer = undefined;
-        this.send();
-      }, delayMs),
-    );
-    this.retryTimer.unref();
+    const retry = (): void => {
+      this.retryTimer = undefined;
+      this.send();
+    };
+    this.retryTimer = startBackgroundTimer('the retry of an export', retry, delayMs);
   }
 }
 

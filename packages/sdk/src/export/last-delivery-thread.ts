@@ -8,13 +8,14 @@ import { openTransport } from './transport.ts';
 
 const { deliveries, progress } = workerData as DeliveryOrder;
 const words = new Int32Array(progress);
+Atomics.store(words, 1, 1);
 
 async function deliver({ target, batches }: LastDelivery, index: number): Promise<void> {
   const transport = await openTransport(target);
   await Promise.all(
     batches.map(async ({ request, spanCount }) => {
       const { outcome } = await transport.send(request);
-      if (outcome === 'accepted') Atomics.add(words, 1 + index, spanCount);
+      if (outcome === 'accepted') Atomics.add(words, 2 + index, spanCount);
     }),
   );
 }

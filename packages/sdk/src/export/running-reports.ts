@@ -3,7 +3,7 @@ import { nanosAt, secondsAt } from '../api/clock.ts';
 import { randomWord } from '../api/random-ids.ts';
 import { contextStorage, suppressedContext } from '../context/context-manager.ts';
 import { readText } from '../environment.ts';
-import { reportFailure, writeNotice } from '../notice.ts';
+import { guard, writeNotice } from '../notice.ts';
 import type { OpenSpans } from '../record/open-spans.ts';
 import type { RecordingSpan } from '../record/recording-span.ts';
 
@@ -34,19 +34,15 @@ const msOfUnit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
  */
 export function reportRunningSpans(openSpans: OpenSpans, afterMs: number): () => void {
   const reported = new WeakSet<RecordingSpan>();
-  const look = (): void => {
-    try {
-      for (const span of openSpans.list()) {
-        if (reported.has(span)) continue;
-        const report = describeRunning(span, afterMs);
-        if (report === undefined) continue;
-        reported.add(span);
-        span.sink.write(report);
-      }
-    } catch (error) {
-      reportFailure('the report of running spans', error);
+  const look = guard('the report of running spans', () => {
+    for (const span of openSpans.list()) {
+      if (reported.has(span)) continue;
+      const report = describeRunning(span, afterMs);
+      if (report === undefined) continue;
+      reported.add(span);
+      span.sink.write(report);
     }
-  };
+  });
   const intervalMs = Math.min(longestIntervalMs, Math.max(shortestIntervalMs, afterMs / 4));
   const timer = contextStorage.run(suppressedContext, () => setInterval(look, intervalMs));
   timer.unref();

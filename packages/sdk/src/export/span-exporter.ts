@@ -1,9 +1,9 @@
-import { contextStorage, suppressedContext } from '../context/context-manager.ts';
+import { startBackgroundTimer } from '../context/background-timer.ts';
 import type { SpanSink } from '../record/recording-span.ts';
 import { SpanBuffer } from '../record/span-buffer.ts';
 import type { ResolvedExportOptions } from './export-options.ts';
 import { ExportQueue } from './export-queue.ts';
-import { deliverBeforeExit } from './last-delivery.ts';
+import { countSpans, deliverBeforeExit } from './last-delivery.ts';
 import { reportRunningSpans } from './running-reports.ts';
 import { failSpan } from './unfinished-spans.ts';
 
@@ -85,12 +85,10 @@ export class SpanExporter {
     this.sendBuffer();
     clearTimeout(this.timer);
     const left = this.queues.map((queue) => ({ target: queue.options.target, batches: queue.close() }));
-    const lost =
-      waitMs > 0
-        ? deliverBeforeExit(left, waitMs)
-        : left.map(({ batches }) => batches.reduce((sum, { spanCount }) => sum + spanCount, 0));
+    const { lost, obstacle } =
+      waitMs > 0 ? deliverBeforeExit(left, waitMs) : { lost: left.map(countSpans), obstacle: undefined };
     this.queues.forEach((queue, index) => {
-      queue.notices.tellUnsent(lost[index] ?? 0);
+      queue.notices.tellUnsent(lost[index] ?? 0, obstacle);
     });
   }
 
@@ -100,9 +98,7 @@ export class SpanExporter {
   }
 
   private schedule(): void {
-    // Outside of the request that the span belongs to: a timer would hold its context.
-    this.timer = contextStorage.run(suppressedContext, () => setTimeout(() => this.sendBuffer(), this.delayMs));
-    this.timer.unref();
+    this.timer = startBackgroundTimer('the export of spans', () => this.sendBuffer(), this.delayMs);
   }
 
   private sendBuffer(): void {

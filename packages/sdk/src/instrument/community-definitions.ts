@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
+import { createRequire } from '../app-require.ts';
 import type { InstrumentationPackage } from './community-packages.ts';
 
 /** A file of a library that `@opentelemetry/instrumentation` patches; `moduleExports` is filled in when that is loaded. */

@@ -1,5 +1,6 @@
 import Module from 'node:module';
 import { reportFailure } from '../notice.ts';
+import { importThread } from '../threads.ts';
 import { hookImportsOnThisThread, type RegisterHooks } from './community-import-sync.ts';
 import type { LibraryHook } from './community-load-hook.ts';
 import type { InstrumentationPackage } from './community-packages.ts';
@@ -53,7 +54,7 @@ export function hookLibraryImports({ hooks, prepare, instrumentations }: ImportH
   });
   const startThread = (): void => {
     try {
-      Module.register('./community-import-thread.js', import.meta.url, { data: instrumentations });
+      Module.register(importThread(), { data: instrumentations });
     } catch (error) {
       reportFailure('the loader thread for ES modules', error);
     }

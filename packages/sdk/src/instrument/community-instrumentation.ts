@@ -1,5 +1,5 @@
 import { metrics, type TracerProvider } from '@opentelemetry/api';
-import { reportFailure, writeNotice } from '../notice.ts';
+import { guard, reportFailure, writeNotice } from '../notice.ts';
 import {
   createInstrumentations,
   definitionsOf,
@@ -89,7 +89,7 @@ export class CommunityInstrumentation implements LibraryHook {
 
   /** Once the library is loaded it is known whether the instrumentation took it. */
   private judgeSoon(): void {
-    queueMicrotask(() => this.checkVersions());
+    queueMicrotask(guard(this.package.name, () => this.checkVersions()));
   }
 
   /** Instrumentations leave a version that they do not know alone, without a word. */

@@ -1,4 +1,5 @@
-import { readList } from '../environment.ts';
+import { basename, dirname, resolve } from 'node:path';
+import { readList, readText } from '../environment.ts';
 
 /**
  * Which libraries wake a community instrumentation, by its short name: what stands after `@opentelemetry/instrumentation-`.
@@ -45,9 +46,23 @@ export const neverLoaded: ReadonlySet<string> = new Set([
 /** Modules of Node itself, traced only when `OTEL_NODE_ENABLED_INSTRUMENTATIONS` names them: a span for every socket. */
 export const builtinInstrumentations: ReadonlySet<string> = new Set(['dns', 'fs', 'net']);
 
-/** Package names whose loading wakes the instrumentation. */
+/**
+ * Package names whose loading wakes the instrumentation, or absolute paths of files. None when there is nothing here that
+ * it could trace.
+ */
 export function librariesOf(shortName: string): readonly string[] {
+  if (shortName === 'aws-lambda') return lambdaHandlerFiles();
   return Object.hasOwn(librariesOfInstrumentation, shortName) ? librariesOfInstrumentation[shortName]! : [shortName];
+}
+
+/** What AWS Lambda may load the app's handler by: its file, or its path without an extension. */
+function lambdaHandlerFiles(): readonly string[] {
+  const root = readText('LAMBDA_TASK_ROOT');
+  const handler = readText('_HANDLER');
+  if (root === undefined || handler === undefined) return [];
+  const [module = ''] = basename(handler).split('.', 1);
+  const path = resolve(root, dirname(handler), module);
+  return [path, `${path}.js`, `${path}.mjs`, `${path}.cjs`];
 }
 
 /**

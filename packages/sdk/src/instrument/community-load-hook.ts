@@ -1,5 +1,6 @@
 import Module from 'node:module';
 import { types } from 'node:util';
+import { type LoadedModule, loadedModules } from '../loaded-modules.ts';
 import { reportFailure } from '../notice.ts';
 import type { ModulesToWrap } from './import-in-the-middle.ts';
 import { packageNameOf } from './package-name.ts';
@@ -14,11 +15,6 @@ export interface LibraryHook {
   modulesToWrap?(): readonly ModulesToWrap[];
   /** After each of these is evaluated. */
   afterImport?(): void;
-}
-
-interface LoadedModule {
-  exports: unknown;
-  loaded: boolean;
 }
 
 /** Lets all who load a file from now on have `exports`. */
@@ -40,7 +36,6 @@ export interface LibraryLoads {
 interface CommonJsLoader {
   _load(request: string, parent: unknown, isMain: boolean): unknown;
   _resolveFilename(request: string, parent: unknown): string;
-  readonly _cache: Record<string, LoadedModule | undefined>;
   readonly prototype: LoaderPrototype;
 }
 
@@ -193,18 +188,18 @@ function keepPatchedExports(hooks: ReadonlyMap<string, LibraryHook>, keep: KeepE
  * its place, and it is given the exports.
  */
 function takeUnloaded(filename: string, imported: Map<string, LoadedModule>): void {
-  const module = loader._cache[filename];
+  const module = loadedModules[filename];
   if (module === undefined || module.loaded) return;
-  delete loader._cache[filename];
+  delete loadedModules[filename];
   imported.set(filename, module);
 }
 
 /** Lets everyone who loads this file from now on have `exports`: from a copy of its module, without that reference. */
 function replaceExports(filename: string, exports: unknown): void {
-  const module = loader._cache[filename];
+  const module = loadedModules[filename];
   if (module === undefined || module.exports === exports) return;
   module.exports = exports;
-  loader._cache[filename] = Object.assign(Object.create(loader.prototype) as LoadedModule, module);
+  loadedModules[filename] = Object.assign(Object.create(loader.prototype) as LoadedModule, module);
 }
 
 /** Relative requests stay inside a package that was hooked already, or are the app's own. */
@@ -219,7 +214,7 @@ function hookOf(hooks: ReadonlyMap<string, LibraryHook>, request: unknown): Libr
 /** Which of the hooked libraries were loaded before: nothing can be done for these any more. */
 export function listLoadedLibraries(hooks: ReadonlyMap<string, LibraryHook>): string[] {
   const loaded = new Set<string>();
-  for (const filename of Object.keys(loader._cache)) {
+  for (const filename of Object.keys(loadedModules)) {
     const name = packageNameOf(filename);
     if (name !== undefined && hooks.has(name)) loaded.add(name);
   }

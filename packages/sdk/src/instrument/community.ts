@@ -1,5 +1,6 @@
-import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { syncBuiltinESMExports } from 'node:module';
 import type { TracerProvider } from '@opentelemetry/api';
+import { createRequire } from '../app-require.ts';
 import { writeNotice } from '../notice.ts';
 import { replaceMethod } from '../replace-method.ts';
 import { hookLibraryImports, type InstrumentedLibraries } from './community-import-hook.ts';
@@ -16,7 +17,7 @@ import { findInstrumentationPackages, type InstrumentationPackage, listRoots } f
 import { clearInstrumentationReport, noteInstrumentation } from './community-registry.ts';
 import { correlateConsole } from './console-logs.ts';
 import { type LoggerName, loggerHooks } from './logs.ts';
-import { hasModulePackage } from './module-package.ts';
+import { hasModulePackage, isModuleFile } from './module-package.ts';
 import type { OwnInstrumentations } from './own-instrumentations.ts';
 
 export interface LibraryOptions {
@@ -46,9 +47,10 @@ export function traceLibraries({ tracerProvider, loggers, own }: LibraryOptions)
       continue;
     }
     if (builtinInstrumentations.has(shortName) && !namedInstrumentations().includes(shortName)) continue;
+    const libraries = librariesOf(shortName);
+    if (libraries.length === 0) continue;
     const instrumentation = new CommunityInstrumentation(each, tracerProvider);
     byPackage.set(name, instrumentation);
-    const libraries = librariesOf(shortName);
     active.push({ found: each, libraries });
     for (const library of libraries) addHook(hooks, library, instrumentation);
     hooks.set(name, { beforeLoad: () => instrumentation.leaveToApp() });
@@ -93,7 +95,7 @@ function leaveToApp(
 function hookLoads(hooks: ReadonlyMap<string, LibraryHook>, instrumentations: InstrumentedLibraries): () => void {
   const loads = hookLibraryLoads(hooks);
   const libraries = instrumentations.flatMap((each) => each.libraries);
-  if (!hasModulePackage(libraries, listRoots())) return loads.stop;
+  if (!hasModulePackage(libraries, listRoots()) && !libraries.some(isModuleFile)) return loads.stop;
   const stopImports = hookLibraryImports({ hooks, prepare: loads.prepare, instrumentations });
   return () => {
     stopImports();
@@ -128,8 +130,7 @@ function isUnwantedLogger(shortName: string, loggers: readonly LoggerName[]): bo
 /** Modules of Node are loaded already: the instrumentation patches them the next time they are required. */
 function enableBuiltin(shortName: string, instrumentation: CommunityInstrumentation): void {
   instrumentation.beforeLoad();
-  const load = createRequire(import.meta.url);
-  load(shortName);
+  createRequire(process.execPath)(shortName);
   syncBuiltinESMExports();
 }
 

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { reportFailure } from '../notice.ts';
+import { guard } from '../notice.ts';
 
 /**
  * Listens to one of Node's diagnostics channels. A failure of the listener is reported once and goes no further: Node
@@ -8,13 +8,7 @@ import { reportFailure } from '../notice.ts';
  * @returns stops listening.
  */
 export function subscribeGuarded<Message>(channel: string, listener: (message: Message) => void): () => void {
-  const guarded = (message: unknown): void => {
-    try {
-      listener(message as Message);
-    } catch (error) {
-      reportFailure(channel, error);
-    }
-  };
+  const guarded = guard(channel, (message: unknown) => listener(message as Message));
   subscribe(channel, guarded);
   return () => {
     unsubscribe(channel, guarded);

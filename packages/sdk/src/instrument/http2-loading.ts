@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { reportFailure } from '../notice.ts';
+import { guard, reportFailure } from '../notice.ts';
 import { replaceMethod } from '../replace-method.ts';
 
 type Http2Module = typeof import('node:http2');
@@ -25,7 +25,7 @@ export function whenHttp2Loads(onLoad: (http2: Http2Module) => void): () => void
     stop();
     callBack(onLoad);
   };
-  const timer = setImmediate(look).unref();
+  const timer = setImmediate(guard('http2 client', look)).unref();
   // Through it pass `net.connect` and `tls.connect`; Node's channel is for the first of them alone.
   const restore = replaceMethod(net.Socket.prototype as { connect: Connect }, 'connect', (original) => {
     return function connect(...to) {

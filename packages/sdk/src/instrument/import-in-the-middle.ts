@@ -1,15 +1,10 @@
-import {
-  createRequire,
-  type LoadFnOutput,
-  type LoadHookContext,
-  type ResolveFnOutput,
-  type ResolveHookContext,
-} from 'node:module';
+import type { LoadFnOutput, LoadHookContext, ResolveFnOutput, ResolveHookContext } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { createRequire } from '../app-require.ts';
 import { definitionsOf, type Instrumentation } from './community-definitions.ts';
 import type { InstrumentationPackage } from './community-packages.ts';
-import { pathInModules } from './package-name.ts';
+import { moduleNameOf } from './package-name.ts';
 
 /** The ES modules that an instrumentation patches. */
 export interface ModulesToWrap {
@@ -42,7 +37,7 @@ function findHome({ name, from }: InstrumentationPackage): string | undefined {
 
 /** @returns the folder of the copy that an imported module is to be wrapped by; undefined when it is not to be. */
 export function selectCopy(modules: readonly ModulesToWrap[], specifier: string, url: string): string | undefined {
-  const path = pathInModules(url) ?? '';
+  const path = moduleNameOf(url) ?? '';
   return modules.find(({ names }) => names.has(specifier) || names.has(path))?.home;
 }
 

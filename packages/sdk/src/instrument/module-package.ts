@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, parse } from 'node:path';
 
 interface PackageJson {
   readonly type?: unknown;
@@ -41,16 +41,22 @@ export function isModulePackage(folder: string): boolean {
   const entry = exports === undefined ? (main ?? 'index.js') : targetOf(exports);
   if (typeof entry !== 'string') return type === 'module';
   const path = join(folder, entry);
-  return isModuleFile(path, folder) && !isWrapper(path, folder);
+  return hasModuleFormat(path, folder) && !isWrapper(path, folder);
 }
 
-/** By the file's extension, else the nearest package.json: builds for `import` bring one of their own. */
-function isModuleFile(path: string, folder: string): boolean {
+/** Whether an absolute path, not the name of a package, is that of a file that is an ES module. */
+export function isModuleFile(path: string): boolean {
+  return isAbsolute(path) && existsSync(path) && hasModuleFormat(path, parse(path).root);
+}
+
+/** By the file's extension, else the nearest package.json up to `folder`: builds for `import` bring one of their own. */
+function hasModuleFormat(path: string, folder: string): boolean {
   if (path.endsWith('.mjs')) return true;
   if (path.endsWith('.cjs')) return false;
   for (let nearest = dirname(path); nearest.startsWith(folder); nearest = dirname(nearest)) {
     const file = join(nearest, 'package.json');
     if (existsSync(file)) return readPackage(file).type === 'module';
+    if (nearest === folder) break;
   }
   return false;
 }
@@ -70,7 +76,7 @@ function isWrapper(path: string, folder: string): boolean {
   const imported = [...source.matchAll(importedFile)].map(([, specifier = '']) => specifier);
   return (
     imported.length > 0 &&
-    imported.every((specifier) => specifier.startsWith('.') && !isModuleFile(join(dirname(path), specifier), folder))
+    imported.every((specifier) => specifier.startsWith('.') && !hasModuleFormat(join(dirname(path), specifier), folder))
   );
 }
 

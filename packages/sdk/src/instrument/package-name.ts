@@ -1,4 +1,5 @@
 import { isAbsolute, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const inModules = `${sep}node_modules${sep}`;
 
@@ -17,14 +18,19 @@ export function packageNameOf(request: string): string | undefined {
 const inModulesOfUrl = '/node_modules/';
 
 /** What the URL of a module has behind its last `node_modules`: `openai/index.mjs`; undefined when it is elsewhere. */
-export function pathInModules(url: string): string | undefined {
+function pathInModules(url: string): string | undefined {
   const start = url.lastIndexOf(inModulesOfUrl);
   return start < 0 ? undefined : url.slice(start + inModulesOfUrl.length);
 }
 
+/** How instrumentations name the module at a URL: by its path in `node_modules`; by its file, when it is elsewhere. */
+export function moduleNameOf(url: string): string | undefined {
+  return pathInModules(url) ?? (url.startsWith('file:') ? fileURLToPath(url) : undefined);
+}
+
 /**
  * Which of these libraries an imported module belongs to: by its URL, and by what was imported where the URL does not
- * tell, as that of a linked package.
+ * tell, as that of a linked package. A library that is a file goes by its path.
  */
 export function findLibrary(
   libraries: { has(name: string): boolean },
@@ -33,7 +39,9 @@ export function findLibrary(
 ): string | undefined {
   const path = pathInModules(url);
   const name = path === undefined ? firstNameOf(specifier) : firstNameOf(path);
-  return name !== undefined && libraries.has(name) ? name : undefined;
+  if (name !== undefined && libraries.has(name)) return name;
+  const file = path === undefined ? moduleNameOf(url) : undefined;
+  return file !== undefined && libraries.has(file) ? file : undefined;
 }
 
 /** `openai` of `openai/index.mjs`, `@redis/client` of `@redis/client/dist/index.js`. */

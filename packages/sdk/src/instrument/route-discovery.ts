@@ -1,13 +1,12 @@
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { createRequire } from '../app-require.ts';
+import { loadedModules } from '../loaded-modules.ts';
 import { reportFailure } from '../notice.ts';
 import { traceFastifyRoutes } from './fastify-route.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { type HapiRequestClass, traceHapiRoutes } from './hapi-route.ts';
 import { type SmartRouterModule, traceHonoRoutes } from './hono-route.ts';
 import { type KoaClass, traceKoaRoutes } from './koa-route.ts';
-
-const require = createRequire(import.meta.url);
 
 /** Files of frameworks, of whatever version and place, and what makes their exports tell routes. */
 const hooks: readonly [file: RegExp, hook: (exports: never) => () => void][] = [
@@ -23,7 +22,7 @@ const hooks: readonly [file: RegExp, hook: (exports: never) => () => void][] = [
  * Route names of frameworks that leave none on their request (Express and what is built on it do, see
  * `express-route.ts`). There is no loader and no hook on `require`: when a server begins to listen, its framework has
  * been loaded, as CommonJS or as an ES module. What is CommonJS, and Koa and hapi are, whoever imports them, stands in
- * `require.cache`; Hono's ES modules are asked for by the path at which the app finds them.
+ * the module cache; Hono's ES modules are asked for by the path at which the app finds them.
  *
  * @returns puts everything back.
  */
@@ -38,7 +37,7 @@ export function traceRoutes(): () => void {
   let hasLookedForHono = false;
   stops.push(
     subscribeGuarded('tracing:net.server.listen:asyncStart', () => {
-      for (const [path, loaded] of Object.entries(require.cache)) {
+      for (const [path, loaded] of Object.entries(loadedModules)) {
         for (const [file, attach] of hooks) if (file.test(path)) hook(loaded?.exports, attach);
       }
       if (hasLookedForHono) return;

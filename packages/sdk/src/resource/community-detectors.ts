@@ -1,6 +1,7 @@
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { reportFailure } from '../notice.ts';
+import { createRequire } from '../app-require.ts';
+import { guard, reportFailure } from '../notice.ts';
+import { detectorThread } from '../threads.ts';
 import { communityDetectors, type DetectorName } from './detector-names.ts';
 import { entryFolder } from './entry-package.ts';
 import type { ResourceAttributes } from './resource-attributes.ts';
@@ -32,7 +33,7 @@ export async function runCommunityDetectors(files: readonly string[]): Promise<R
   const { Worker } = await import('node:worker_threads');
   return new Promise((resolve) => {
     const { NODE_OPTIONS: _, ...env } = process.env;
-    const worker = new Worker(new URL('./detector-worker.js', import.meta.url), {
+    const worker = new Worker(detectorThread(), {
       workerData: files,
       env,
       execArgv: [],
@@ -47,10 +48,11 @@ export async function runCommunityDetectors(files: readonly string[]): Promise<R
     let latest: ResourceAttributes = {};
     const deadline = setTimeout(() => finish(latest), detectionTimeoutMs);
     deadline.unref();
-    worker.on('message', (message: { found: ResourceAttributes; isLast: boolean }) => {
+    const onMessage = (message: { found: ResourceAttributes; isLast: boolean }): void => {
       latest = message.found;
       if (message.isLast) finish(latest);
-    });
+    };
+    worker.on('message', guard('resource detectors', onMessage));
     worker.on('error', (error) => {
       reportFailure('resource detectors', error);
       finish(latest);

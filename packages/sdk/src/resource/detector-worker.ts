@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
+import { createRequire } from '../app-require.ts';
 
 /*
  * Runs the community's resource detectors and posts what is known after each attribute, so that a slow detector does not
@@ -16,7 +16,7 @@ interface DetectedResource {
   readonly waitForAsyncAttributes?: () => Promise<void>;
 }
 
-const load = createRequire(import.meta.url);
+const load = createRequire(process.execPath);
 const found: Record<string, unknown> = {};
 
 function isDetector(value: unknown): value is Detector {
