@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { AlwaysOnSampler, ClewTracerProvider, type ExportOptions } from '@clew/sdk';
+import { CollectingServer } from './collecting-server.js';
 import { OtlpSink, type SinkAnswer } from './otlp-sink.js';
 import { runNode, writeApp } from './run-app.js';
+import { makeCertificate } from './tls-certificate.js';
 
 async function startSink(t: TestContext): Promise<OtlpSink> {
   const sink = await OtlpSink.start();
@@ -222,6 +227,45 @@ test('a collector that refuses spans is named once, with its reason', async (t) 
   assert.equal(refused.length, 2, app.stderr);
   assert.match(refused[0]!, /refused 1 spans \(HTTP 401\)/);
   assert.match(refused[1]!, /refused 2 spans \(too ol\)/);
+});
+
+for (const protocol of ['http/protobuf', 'http/json']) {
+  test(`what answers an export over ${protocol} with 200 and a web page is not a collector, and is named once`, async (t) => {
+    const page = await CollectingServer.start(t);
+    page.answer = (_request, response) => {
+      response
+        .writeHead(200, { 'content-type': 'Text/HTML; charset=utf-8' })
+        .end('<!doctype html><title>Sign in</title>');
+    };
+    const app = await runScript(
+      t,
+      `for (let index = 0; index < 2; index++) { tracer.startSpan('s').end(); await sleep(60); }`,
+      { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${page.port}`, OTEL_EXPORTER_OTLP_PROTOCOL: protocol },
+    );
+    assert.deepEqual(await app.exit(), { code: 0, signal: null });
+    const lines = app.notices.slice(1);
+    assert.equal(lines.length, 1, app.stderr);
+    assert.match(lines[0]!, /refused 1 spans \(HTTP 200 with a web page: that is not a collector\)/);
+  });
+}
+
+test('a file of TLS that holds something else is named with what it holds', async (t) => {
+  const { key } = makeCertificate();
+  const sink = await startSink(t);
+  const path = join(await mkdtemp(join(tmpdir(), 'clew-pem-')), 'file.pem');
+  t.after(() => rm(dirname(path), { recursive: true }));
+  await writeFile(path, key);
+  const app = await runScript(t, '', {
+    OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
+    OTEL_EXPORTER_OTLP_CERTIFICATE: path,
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: path,
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: import.meta.filename,
+  });
+  assert.deepEqual(await app.exit(), { code: 0, signal: null });
+  const lines = app.notices.filter((line) => line.includes('is ignored'));
+  assert.equal(lines.length, 2, app.stderr);
+  assert.match(lines[0]!, /OTLP_CERTIFICATE=.* is ignored: the file holds PRIVATE KEY; a CERTIFICATE is needed/);
+  assert.match(lines[1]!, /CLIENT_CERTIFICATE=.* is ignored: the file holds nothing in PEM format/);
 });
 
 const endpoints: readonly [env: Record<string, string>, path: string][] = [

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A key and a certificate for localhost that signs itself, made anew. */
+/** A key and a certificate for localhost and collector.example that signs itself, made anew. */
 export function makeCertificate(): { readonly key: string; readonly cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'clew-certificate-'));
   try {
@@ -14,7 +14,7 @@ export function makeCertificate(): { readonly key: string; readonly cert: string
       [
         ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
         ...['-keyout', keyFile, '-out', certFile, '-subj', '/CN=localhost'],
-        ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'],
+        ...['-addext', 'subjectAltName=DNS:localhost,DNS:collector.example,IP:127.0.0.1,IP:::1'],
       ],
       { stdio: 'ignore' },
     );

@@ -5,6 +5,7 @@ import { writeNotice } from '../notice.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
 import type { ExportOptions } from './export-options.ts';
 import type { OverflowOptions } from './overflow-folder.ts';
+import { proxyFromEnvironment } from './proxy.ts';
 import type { ExportProtocol, Target, TlsOptions } from './target.ts';
 
 /*
@@ -52,6 +53,7 @@ export function targetFromEnvironment(given: ExportOptions): Target {
     protocol,
     url: url.href,
     socketPath,
+    proxy: socketPath === undefined && protocol !== 'console' ? proxyFromEnvironment(url) : undefined,
     headers: given.headers ?? (isOtlp ? headersFromEnvironment() : {}),
     timeoutMs: given.timeoutMs ?? Math.min(timeoutMs ?? 10_000, exportTimeoutMs),
     compression: given.compression ?? (isOtlp ? compressionFromEnvironment() : 'none'),

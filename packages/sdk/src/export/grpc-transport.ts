@@ -1,7 +1,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
-import { connect as connectSocket } from 'node:net';
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import { type GrpcEnd, isGrpcOk, judgeGrpcFailure, readGrpcEnd } from './grpc-status.ts';
 import { readPartialSuccess } from './partial-success.ts';
+import { openTunnel } from './proxy.ts';
 import { connectTimeoutMs, type Target } from './target.ts';
 import type { SendResult, Transport } from './transport.ts';
 
@@ -37,23 +38,24 @@ export async function openGrpcTransport(target: Target): Promise<Transport> {
 class GrpcConnection {
   private readonly target: Target;
   private session: ClientHttp2Session | undefined;
+  private tunnel: Promise<ClientHttp2Session> | undefined;
 
   constructor(target: Target) {
     this.target = target;
   }
 
-  call(body: Uint8Array): Promise<SendResult> {
+  async call(body: Uint8Array): Promise<SendResult> {
+    let stream: ClientHttp2Stream;
+    try {
+      const session = this.target.proxy === undefined ? this.openSession() : await this.openThrough(this.target.proxy);
+      stream = session.request(this.headers());
+    } catch (error) {
+      // The session was on its way out, or the proxy has none; the next call makes a new one.
+      this.session = undefined;
+      return unreachable(error as NodeJS.ErrnoException);
+    }
     return new Promise((resolve) => {
       const { timeoutMs } = this.target;
-      let stream: ClientHttp2Stream;
-      try {
-        stream = this.openSession().request(this.headers());
-      } catch (error) {
-        // The session was on its way out; the next call makes a new one.
-        this.session = undefined;
-        resolve(unreachable(error as NodeJS.ErrnoException));
-        return;
-      }
       const timer = setTimeout(() => {
         settle(unreachable(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })));
         stream.close(constants.NGHTTP2_CANCEL);
@@ -73,12 +75,33 @@ class GrpcConnection {
     this.session = undefined;
   }
 
-  private openSession(): ClientHttp2Session {
+  /** One tunnel for all calls that wait for it. */
+  private openThrough(proxy: string): Promise<ClientHttp2Session> {
+    if (this.session !== undefined && !this.session.closed && !this.session.destroyed) {
+      return Promise.resolve(this.session);
+    }
+    const url = new URL(this.target.url);
+    this.tunnel ??= openTunnel(proxy, url)
+      .then(async (socket) => {
+        if (url.protocol === 'http:') return this.openSession(socket);
+        const { connect: connectTls } = await import('node:tls');
+        const servername = isIP(url.hostname.replace(/^\[|\]$/g, '')) === 0 ? { servername: url.hostname } : {};
+        return this.openSession(connectTls({ ...this.target.tls, ...servername, socket, ALPNProtocols: ['h2'] }));
+      })
+      .finally(() => {
+        this.tunnel = undefined;
+      });
+    return this.tunnel;
+  }
+
+  /** @param through a connection to the target, where it is not to be made here. */
+  private openSession(through?: Socket): ClientHttp2Session {
     if (this.session !== undefined && !this.session.closed && !this.session.destroyed) return this.session;
     const { url, socketPath, tls } = this.target;
     const session = connectHttp2(new URL(url).origin, {
       ...tls,
       ...(socketPath !== undefined && { createConnection: () => connectSocket(socketPath) }),
+      ...(through !== undefined && { createConnection: () => through }),
     });
     const timer = setTimeout(() => {
       session.destroy(Object.assign(new Error(`no connection within ${connectTimeoutMs} ms`), { code: 'ETIMEDOUT' }));

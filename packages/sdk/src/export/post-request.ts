@@ -1,6 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { RequestOptions } from 'node:https';
+import type { Agent as HttpsAgent, RequestOptions } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
 import { http } from '../builtin-modules.ts';
+import { openTunnel, proxyAuthorization } from './proxy.ts';
 import { connectTimeoutMs, type Target } from './target.ts';
 
 /** What came of one POST. */
@@ -30,11 +33,15 @@ export async function openPoster(target: Target, contentType: string): Promise<P
   const agent = new Agent({ keepAlive: true, ...target.tls });
   const gzip = target.compression === 'gzip' ? await loadGzip() : undefined;
   const url = new URL(target.url);
+  const proxy = target.proxy === undefined ? undefined : new URL(target.proxy);
+  if (proxy !== undefined && isSecure) await connectByTunnel(agent as HttpsAgent, proxy.href, url);
   const options: RequestOptions = {
     method: 'POST',
     agent,
     ...(target.socketPath !== undefined && { socketPath: target.socketPath }),
+    ...(proxy !== undefined && !isSecure && throughProxy(proxy, url)),
     headers: {
+      ...(proxy !== undefined && !isSecure && proxyHeaders(proxy, url)),
       ...target.headers,
       'content-type': contentType,
       ...(gzip !== undefined && { 'content-encoding': 'gzip' }),
@@ -51,6 +58,26 @@ export async function openPoster(target: Target, contentType: string): Promise<P
   return {
     post: async (body) => send(gzip === undefined ? body : await gzip(body), maxStaleConnections),
     close: () => agent.destroy(),
+  };
+}
+
+/** Without TLS, a proxy is asked for the whole URL. */
+function throughProxy(proxy: URL, url: URL): RequestOptions {
+  return { host: proxy.hostname, hostname: proxy.hostname, port: proxy.port || 80, path: url.href };
+}
+
+function proxyHeaders(proxy: URL, url: URL): Record<string, string> {
+  const authorization = proxyAuthorization(proxy);
+  return { host: url.host, ...(authorization !== undefined && { 'proxy-authorization': authorization }) };
+}
+
+/** With TLS, a proxy is asked for a connection to the collector, and sees nothing of what goes through it. */
+async function connectByTunnel(agent: HttpsAgent, proxy: string, url: URL): Promise<void> {
+  const { connect } = await import('node:tls');
+  type Connected = (error: Error | null, socket?: Duplex) => void;
+  const tunnelling = agent as unknown as { createConnection: (options: ConnectionOptions, then: Connected) => void };
+  tunnelling.createConnection = (options, then) => {
+    openTunnel(proxy, url).then((socket) => then(null, connect({ ...options, socket })), then);
   };
 }
 

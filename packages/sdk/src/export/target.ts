@@ -16,6 +16,8 @@ export interface Target {
   /** `http:` or `https:`; of a unix socket, the request that is made through it. */
   readonly url: string;
   readonly socketPath: string | undefined;
+  /** The URL of a proxy on the way there; it may hold credentials. */
+  readonly proxy: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   /** For one request, connecting included. */
   readonly timeoutMs: number;
@@ -24,11 +26,12 @@ export interface Target {
 }
 
 /** The target as notices name it: credentials in the address are nobody's business on stderr. */
-export function nameOf({ protocol, url, socketPath }: Target): string {
+export function nameOf({ protocol, url, socketPath, proxy }: Target): string {
   if (protocol === 'console') return 'the console';
   if (socketPath !== undefined) return `unix://${socketPath}`;
   const { origin, pathname } = new URL(url);
-  return protocol === 'grpc' ? origin : `${origin}${pathname}`;
+  const way = proxy === undefined ? '' : ` through the proxy ${new URL(proxy).host}`;
+  return `${protocol === 'grpc' ? origin : `${origin}${pathname}`}${way}`;
 }
 
 /** An unref'd socket still holds the process while it connects, so that must not take long. */
