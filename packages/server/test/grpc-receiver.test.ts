@@ -444,6 +444,54 @@ describe('a receiver for gRPC', () => {
     assert.equal(end['grpc-message'], 'The server failed; see its log.');
   });
 
+  it('takes no more of headers from a caller that does not confirm the limits of the connection', async () => {
+    await start();
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
+    const frameOf = (type: number, flags: number, stream: number, payload: Buffer) => {
+      const head = Buffer.alloc(9);
+      head.writeUIntBE(payload.length, 0, 3);
+      head.writeUInt8(type, 3);
+      head.writeUInt8(flags, 4);
+      head.writeUInt32BE(stream, 5);
+      return Buffer.concat([head, payload]);
+    };
+    const lengthOf = (text: string) => {
+      const more = text.length - 127;
+      return Buffer.from(more < 0 ? [text.length] : more < 128 ? [127, more] : [127, 128 + (more % 128), more >> 7]);
+    };
+    // Literals that are not indexed.
+    const literal = (name: string, value: string) =>
+      Buffer.concat([Buffer.from([0]), lengthOf(name), Buffer.from(name), lengthOf(value), Buffer.from(value)]);
+    const call = (stream: number, extra: number) => {
+      const known = {
+        ':method': 'POST',
+        ':scheme': 'http',
+        ':authority': 'localhost',
+        ':path': healthPath,
+        'content-type': 'application/grpc',
+      };
+      const more = Array.from({ length: extra }, (_, index) => [`x-${index}`, 'x'.repeat(1_000)] as const);
+      const headers = [...Object.entries(known), ...more].map(([name, value]) => literal(name, value));
+      return [frameOf(1, 4, stream, Buffer.concat(headers)), frameOf(0, 1, stream, frame(Buffer.alloc(0)))];
+    };
+    const settings = frameOf(4, 0, 0, Buffer.alloc(0));
+    const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    socket.write(Buffer.concat([preface, settings, ...call(1, 7), ...call(3, 9), ...call(5, 1)]));
+    let received = Buffer.alloc(0);
+    const types = new Map<number, number[]>();
+    for await (const chunk of socket) {
+      received = Buffer.concat([received, chunk as Buffer]);
+      types.clear();
+      for (let at = 0; at + 9 <= received.length; at += 9 + received.readUIntBE(at, 3)) {
+        const stream = received.readUInt32BE(at + 5);
+        types.set(stream, [...(types.get(stream) ?? []), received[at + 3]!]);
+      }
+      // Headers, data and trailers.
+      if (types.get(5)?.length === 3) break;
+    }
+    assert.deepEqual([types.get(1), types.get(3)], [[1, 0, 1], [3]]);
+  });
+
   it('encodes what its message cannot hold as it is', async () => {
     await start();
     const end = await raw.open({ ':path': '/50%/\u00e4' }).end(frame(Buffer.alloc(0)));

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import {
+  constants,
   createSecureServer,
   createServer,
   type IncomingHttpHeaders,
@@ -79,7 +80,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     });
   });
   server.on('sessionError', (error: Error) => log.debug({ err: error }, 'a connection for gRPC failed'));
-  server.on('stream', answer);
+  server.on('stream', (stream, headers) => {
+    // Node holds headers to the limit only once the peer has confirmed it.
+    const isUnconfirmed = stream.session?.pendingSettingsAck === true;
+    if (isUnconfirmed && sizeOf(headers) > maxHeaderListBytes) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    else answer(stream, headers);
+  });
   return {
     server,
     close: async (timeoutMs = closeTimeoutMs) => {
@@ -93,6 +99,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       clearTimeout(timer);
     },
   };
+}
+
+function sizeOf(headers: IncomingHttpHeaders): number {
+  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
 }
 
 /** How long calls under way may take when the server stops: an export takes milliseconds, a slow network seconds. */

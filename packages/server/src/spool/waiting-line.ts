@@ -10,9 +10,10 @@ interface Waiter {
 }
 
 /**
- * Requests whose bodies are not read yet, because what comes behind is busy or has no room; oldest first. Whoever waits here
- * costs nothing, and its sender is slowed down. What is read only to be refused takes the time of the thread that also
- * writes the spool and feeds the engine: under ten times the capacity, nearly all of it.
+ * Requests whose bodies are not read yet, because the next stage is busy or has no room; oldest first. A request that waits
+ * costs no more than its connection takes in unread, which the receivers count, and its sender is slowed down. What is read
+ * only to be refused takes the time of the thread that also writes the spool and feeds the engine: under ten times the
+ * capacity, nearly all of it.
  */
 export class WaitingLine {
   readonly #readRoom: () => number;
