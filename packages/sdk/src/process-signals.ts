@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { reportFailure } from './notice.ts';
+import { otherRuntime } from './runtime.ts';
 
 /** A signal that ends a process by default, and what to do when it arrives. */
 export interface SignalWatcher {
@@ -42,6 +43,7 @@ let current: SignalWatcher | undefined;
  */
 export function watchSignals(watcher: SignalWatcher): () => void {
   current = watcher;
+  if (otherRuntime !== undefined) return listenToSignals();
   for (const signal of signals) open(signal);
   process.on('removeListener', reopen);
   return () => {
@@ -54,9 +56,24 @@ export function watchSignals(watcher: SignalWatcher): () => void {
 /** Ends this process by a signal that the app does not listen to. */
 export function dieBySignal(signal: NodeJS.Signals): void {
   process.removeListener('removeListener', reopen);
+  process.removeListener(signal, listen);
   close(signal);
   if (isWindows) (process as unknown as { reallyExit(code: number): void }).reallyExit(controlCExitCode);
   process.kill(process.pid, signal);
+}
+
+/** Bun and Deno have no handle of a signal without a listener. */
+function listenToSignals(): () => void {
+  for (const signal of signals) process.prependListener(signal, listen);
+  return () => {
+    for (const signal of signals) process.removeListener(signal, listen);
+    current = undefined;
+  };
+}
+
+function listen(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) current?.onHandled(signal);
+  else current?.onUnhandled(signal);
 }
 
 /** Tells Node that a listener has come or gone, which is none of `process`. */

@@ -2,7 +2,7 @@ import { context as contextApi, propagation, type TextMapPropagator, trace } fro
 import { sayRegisteredBefore, watchApiCopies } from './api-copies.ts';
 import { listenToApi } from './api-log.ts';
 import { AsyncContextManager } from './context/context-manager.ts';
-import { readBoolean, readList } from './environment.ts';
+import { readBoolean, readList, readText } from './environment.ts';
 import { flushAtExit } from './flush-at-exit.ts';
 import { traceLibraries } from './instrument/community.ts';
 import { isInstrumentationWanted } from './instrument/community-libraries.ts';
@@ -20,6 +20,7 @@ import { traceRoutes } from './instrument/route-discovery.ts';
 import { checkNoticeLevel, reportFailure, writeNotice } from './notice.ts';
 import { matchHosts } from './propagate/baggage-hosts.ts';
 import { namesDefaultPropagators, propagatorFromEnvironment } from './propagate/from-environment.ts';
+import { otherRuntime, tracedOnOther } from './runtime.ts';
 import { ClewTracerProvider, type ClewTracerProviderOptions } from './tracer-provider.ts';
 import { sdkVersion } from './version.ts';
 
@@ -89,6 +90,7 @@ export function startTracing(options: TracingOptions = {}): Tracing {
     propagation.setGlobalPropagator(propagator);
     return notTracing;
   }
+  sayConfigurationFile();
   const provider = new ClewTracerProvider(options);
   if (!provider.register(propagator)) {
     sayRegisteredBefore();
@@ -110,6 +112,7 @@ export function startTracing(options: TracingOptions = {}): Tracing {
   };
   processWide[runningKey] = tracing;
   sayStarted(provider);
+  sayRuntime();
   return tracing;
 }
 
@@ -153,6 +156,28 @@ function instrument(
   return [traceLibraries({ tracerProvider: provider, loggers, own }), () => own.stop()];
 }
 
+/** With it, OpenTelemetry's SDKs ignore all other variables: whoever sets it must learn that this one does not read it. */
+function sayConfigurationFile(): void {
+  for (const name of ['OTEL_CONFIG_FILE', 'OTEL_EXPERIMENTAL_CONFIG_FILE']) {
+    const file = readText(name);
+    if (file === undefined) continue;
+    writeNotice(
+      'warn',
+      `${name}=${file} is ignored: this SDK reads no configuration file, only the OTEL_* variables and the options of startTracing`,
+    );
+  }
+}
+
+/** What another runtime than Node does not publish cannot be traced; without a line nothing else would show it. */
+function sayRuntime(): void {
+  if (otherRuntime === undefined) return;
+  writeNotice(
+    'warn',
+    `this is ${otherRuntime}, not Node: ${tracedOnOther[otherRuntime].missing} not traced, and no trace goes out with a ` +
+      'fetch. Spans of your own are; run the app on Node to trace the rest',
+  );
+}
+
 function sayStarted({ resource, exportTargets, sampler }: ClewTracerProvider): void {
   const target = exportTargets.length === 0 ? 'nowhere' : exportTargets.join(' and ');
   writeNotice(
@@ -164,10 +189,13 @@ function sayStarted({ resource, exportTargets, sampler }: ClewTracerProvider): v
 /** What is traced without further code: our own, then what the app has installed, by the libraries' names. */
 function describeInstrumented(): string {
   const installed = instrumentationReport().filter(({ state }) => state === 'waiting' || state === 'enabled');
+  const http = isInstrumentationWanted('http');
+  const here = otherRuntime === undefined ? undefined : tracedOnOther[otherRuntime];
   const names = [
-    ...(isInstrumentationWanted('http') ? ['HTTP server', 'HTTP client'] : []),
-    ...(isInstrumentationWanted('undici') ? ['fetch'] : []),
-    ...installed.map(({ name }) => name),
+    ...(http && here?.server !== false ? ['HTTP server'] : []),
+    ...(http ? ['HTTP client'] : []),
+    ...(isInstrumentationWanted('undici') && here === undefined ? ['fetch'] : []),
+    ...(here === undefined ? installed.map(({ name }) => name) : []),
   ];
   return names.length === 0 ? 'nothing is instrumented' : names.join(', ');
 }

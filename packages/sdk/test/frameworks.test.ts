@@ -318,3 +318,16 @@ test('the routes of an app that was started without an entry file are known, too
   await (await fetch(`${await app.url()}/orders/7`)).text();
   assert.equal((await sink.waitFor(1))[0]!.name, 'GET /orders/:id');
 });
+
+test('Hono that is installed and cannot be required is no failure of an app without it', async (t) => {
+  const path = await writeApp(
+    t,
+    'app.cjs',
+    `const server = require('node:http').createServer().listen(0, '127.0.0.1', () => setImmediate(() => server.close()));`,
+  );
+  const app = runNode(t, ['--no-experimental-require-module', '--import', '@clew/sdk/register', path], {
+    OTEL_TRACES_EXPORTER: 'none',
+  });
+  assert.deepEqual(await app.exit(), { code: 0, signal: null });
+  assert.equal(app.notices.length, 1, app.stderr);
+});

@@ -75,6 +75,22 @@ export function isInstrumentationWanted(shortName: string): boolean {
   return readList('OTEL_NODE_ENABLED_INSTRUMENTATIONS')?.includes(shortName) ?? true;
 }
 
+/** What the community calls its instrumentations for Node. */
+const communityNames =
+  'amqplib aws-lambda aws-sdk bunyan cassandra-driver connect cucumber dataloader dns express fastify fs generic-pool graphql ' +
+  'grpc hapi http ioredis kafkajs knex koa lru-memoizer memcached mongodb mongoose mysql mysql2 nestjs-core net openai ' +
+  'oracledb pg pino prisma redis redis-4 restify router runtime-node sequelize socket.io tedious typeorm undici winston';
+
+/**
+ * Names of `OTEL_NODE_DISABLED_INSTRUMENTATIONS` that turn nothing off.
+ *
+ * @param found by short name, what the app has installed.
+ */
+export function unknownDisabledNames(found: ReadonlySet<string>): readonly string[] {
+  const known = new Set([...communityNames.split(' '), ...neverLoaded, ...found]);
+  return (readList('OTEL_NODE_DISABLED_INSTRUMENTATIONS') ?? []).filter((name) => !known.has(name));
+}
+
 /** Names that `OTEL_NODE_ENABLED_INSTRUMENTATIONS` lists. */
 export function namedInstrumentations(): readonly string[] {
   return readList('OTEL_NODE_ENABLED_INSTRUMENTATIONS') ?? [];

@@ -11,6 +11,7 @@ import {
   librariesOf,
   namedInstrumentations,
   neverLoaded,
+  unknownDisabledNames,
 } from './community-libraries.ts';
 import { hookLibraryLoads, type LibraryHook, listLoadedLibraries } from './community-load-hook.ts';
 import { findInstrumentationPackages, type InstrumentationPackage, listRoots } from './community-packages.ts';
@@ -143,6 +144,14 @@ function failLoaded(hooks: ReadonlyMap<string, LibraryHook>): void {
 }
 
 function sayUnknown(found: ReadonlySet<string>): void {
+  const disabled = unknownDisabledNames(found);
+  if (disabled.length > 0) {
+    writeNotice(
+      'warn',
+      `OTEL_NODE_DISABLED_INSTRUMENTATIONS names ${disabled.join(', ')}, which turns nothing off: short names are needed, ` +
+        'such as http, undici, pg or aws-sdk',
+    );
+  }
   const ours = new Set(['http', 'undici', 'pino', 'winston']);
   const unknown = namedInstrumentations().filter((name) => !found.has(name) && !ours.has(name));
   if (unknown.length === 0) return;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createRequire } from '../app-require.ts';
 import { loadedModules } from '../loaded-modules.ts';
-import { reportFailure } from '../notice.ts';
+import { reportFailure, writeNotice } from '../notice.ts';
 import { traceFastifyRoutes } from './fastify-route.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
 import { type HapiRequestClass, traceHapiRoutes } from './hapi-route.ts';
@@ -62,7 +62,10 @@ function loadHonoRouter(): SmartRouterModule | undefined {
     // Required from within node_modules, where Node does not warn of an ES module.
     return createRequire(path)(found) as SmartRouterModule;
   } catch (error) {
-    reportFailure('the look for routes of Hono', error);
+    // An app with Hono, imported as an ES module, cannot be told from one that has it installed and does not use it.
+    if ((error as NodeJS.ErrnoException).code === 'ERR_REQUIRE_ESM') {
+      writeNotice('debug', 'routes of Hono are not found under --no-experimental-require-module');
+    } else reportFailure('the look for routes of Hono', error);
     return undefined;
   }
 }

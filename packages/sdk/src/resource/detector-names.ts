@@ -36,15 +36,14 @@ const names: readonly string[] = [
  */
 export function detectorsFromEnvironment(): ReadonlySet<DetectorName> {
   const asked = readList('OTEL_NODE_RESOURCE_DETECTORS') ?? ['all'];
-  if (asked.includes('none')) return new Set();
-  if (asked.includes('all')) return new Set(names as DetectorName[]);
-  const known = asked.filter((name): name is DetectorName => names.includes(name));
-  const unknown = asked.filter((name) => !names.includes(name));
+  const unknown = asked.filter((name) => !names.includes(name) && name !== 'all' && name !== 'none');
   if (unknown.length > 0) {
     writeNotice(
       'warn',
       `OTEL_NODE_RESOURCE_DETECTORS names ${unknown.join(', ')}, which is unknown and ignored: ${names.join(', ')}, all, none`,
     );
   }
-  return new Set(known);
+  if (asked.includes('none')) return new Set();
+  if (asked.includes('all')) return new Set(names as DetectorName[]);
+  return new Set(asked.filter((name): name is DetectorName => names.includes(name)));
 }
