@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, stat, truncate, unlink } from 'node:fs/promises';
+import * as nodeFiles from 'node:fs/promises';
 import { join } from 'node:path';
+import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { TraceBlocks } from '../transcode/trace-transcoder.ts';
 import { readInto, syncDirectory, writeWhole } from './durable-file.ts';
@@ -8,8 +9,16 @@ import { FreeSpaceWatch } from './free-space.ts';
 import { decodeSegment, encodeCommit, type Segment } from './segment.ts';
 import { probeWrite } from './write-probe.ts';
 
+/** What the spool asks of the file system. */
+export type SpoolFiles = Pick<
+  typeof nodeFiles,
+  'mkdir' | 'open' | 'readdir' | 'rename' | 'stat' | 'truncate' | 'unlink'
+>;
+
 export interface SpoolOptions {
   readonly directory: string;
+  /** Default: Node's own. A test passes one whose calls fail. */
+  readonly files?: SpoolFiles;
   /** All segments together; beyond it, {@link Spool.append} refuses. */
   readonly maxBytes: number;
   /** While the disk has less free, {@link Spool.append} refuses. Default 1 GiB or 5 % of it, whichever is smaller. */
@@ -54,9 +63,27 @@ export function describeObstacle({ obstacle, message }: SpoolUnavailableError): 
 /** Failures of a read that are the process's or the machine's, not the file's. */
 const passing: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
 
+/** Failures of a rename whose target is there: a directory that somebody has put in its place. */
+const occupied: ReadonlySet<string | undefined> = new Set(['EISDIR', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST']);
+
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+/** There is no file at the path, and asking again will not change that. */
+const isNoFile: ReadonlySet<string> = new Set(['ENOENT', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENXIO']);
+
 /** The disk does not give a segment's bytes. */
 export class SegmentUnreadableError extends Error {
   override readonly name = 'SegmentUnreadableError';
+  /** Whether it is the disk that failed, and may answer when it is asked again. */
+  readonly mayPass: boolean;
+
+  constructor(path: string, cause: unknown) {
+    super(`${path}: ${messageOf(cause)}`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    this.mayPass = code !== undefined && !isNoFile.has(code);
+  }
 }
 
 /** A segment that is closed and waits to be inserted. */
@@ -88,6 +115,7 @@ export interface SealedSegment {
  */
 export class Spool {
   readonly #directory: string;
+  readonly #files: SpoolFiles;
   readonly #maxBytes: number;
   readonly #freeSpace: FreeSpaceWatch;
   readonly #sealBytes: number;
@@ -115,6 +143,7 @@ export class Spool {
 
   private constructor(options: SpoolOptions, nextSequence: number) {
     this.#directory = options.directory;
+    this.#files = options.files ?? nodeFiles;
     this.#maxBytes = options.maxBytes;
     this.#freeSpace = new FreeSpaceWatch(options.directory, options.minFreeBytes);
     this.#sealBytes = options.sealBytes ?? 32 * 1024 * 1024;
@@ -124,19 +153,23 @@ export class Spool {
     this.#nextSequence = nextSequence;
   }
 
-  /** Opens the spool in its directory; what an earlier process left there is sealed, torn ends cut off and said. */
+  /**
+   * Opens the spool in its directory. What an earlier process left there waits for the loader; torn ends are cut off and
+   * logged.
+   * @throws ClewError CLEW_DATA_DIR_UNUSABLE when the directory itself cannot be made or read
+   */
   static async open(options: SpoolOptions): Promise<Spool> {
-    await mkdir(options.directory, { recursive: true });
-    const names = (await readdir(options.directory)).filter((name) => segmentFile.test(name)).sort();
+    const { directory, files = nodeFiles } = options;
+    let names: string[];
+    try {
+      await files.mkdir(directory, { recursive: true, mode: 0o700 });
+      names = (await files.readdir(directory)).filter((name) => segmentFile.test(name)).sort();
+    } catch (error) {
+      throw new ClewError('CLEW_DATA_DIR_UNUSABLE', { dataDir: directory, reason: messageOf(error) }, { cause: error });
+    }
     const last = names.at(-1);
     const spool = new Spool(options, last === undefined ? 1 : Number.parseInt(last, 10) + 1);
-    for (const name of names) {
-      if (name.endsWith('.open')) await spool.#recover(name);
-      else {
-        const { size, mtimeMs } = await stat(join(options.directory, name));
-        spool.#addSealed(name, size, mtimeMs, name === names[0]);
-      }
-    }
+    for (const name of names) await spool.#recover(name, name === names[0]);
     return spool;
   }
 
@@ -185,6 +218,7 @@ export class Spool {
           this.#open = segment;
         }
         await writeWhole(segment.handle, buffers, segment.bytes);
+        // Not tried again when it fails: the kernel forgets pages that it could not write, and would report success.
         await segment.handle.datasync();
         segment.bytes += length;
       } catch (error) {
@@ -243,37 +277,49 @@ export class Spool {
    */
   async read(segment: SealedSegment): Promise<Segment> {
     try {
-      return decodeSegment(await this.#readFile(segment.path));
+      // What follows was never acknowledged. A segment that could not be read at the start has no known size.
+      return decodeSegment(await this.#readFile(segment.path, segment.bytes || Number.POSITIVE_INFINITY));
     } catch (error) {
       if (passing.has((error as NodeJS.ErrnoException).code)) throw error;
-      throw new SegmentUnreadableError(`${segment.path}: ${messageOf(error)}`, { cause: error });
+      throw new SegmentUnreadableError(segment.path, error);
     }
   }
 
-  async #readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-    const handle = await open(path, 'r');
+  async #readFile(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    const handle = await this.#files.open(path, 'r');
     try {
       const stats = await handle.stat();
-      if (!stats.isFile()) throw new Error('it is no file');
-      if (stats.size > this.#readBuffer.length) this.#readBuffer = new Uint8Array(stats.size);
-      return this.#readBuffer.subarray(0, await readInto(handle, this.#readBuffer, stats.size));
+      if (!stats.isFile()) throw new Error('it is not a file');
+      const size = Math.min(stats.size, maxBytes);
+      if (size > this.#readBuffer.length) this.#readBuffer = new Uint8Array(size);
+      return this.#readBuffer.subarray(0, await readInto(handle, this.#readBuffer, size));
     } finally {
-      await handle.close();
+      // Nothing was written through it.
+      await handle.close().catch(() => {});
     }
   }
 
-  /** Removes the segment that {@link nextSealed} gave: its spans are in the engine. */
+  /**
+   * Removes the segment that {@link nextSealed} gave: its spans are in the engine. Until this resolves it stays the first
+   * one, and may be removed again.
+   */
   async remove(segment: SealedSegment): Promise<void> {
-    await unlink(segment.path);
+    await this.#files.unlink(segment.path).catch(unlessGone);
     // It must not come back after those behind it are gone: only the first segment is expected to.
-    await syncDirectory(this.#directory);
+    await syncDirectory(this.#directory, this.#files.open);
     this.#forget(segment);
   }
 
-  /** Takes a segment that the engine refuses out of the way, and keeps its file. */
+  /** Takes a segment that cannot be loaded out of the way, and keeps its file; gives where it is. */
   async setAside(segment: SealedSegment): Promise<string> {
-    const path = `${segment.path}.refused`;
-    await rename(segment.path, path);
+    let path = `${segment.path}.refused`;
+    try {
+      await this.#files.rename(segment.path, path).catch(unlessGone);
+    } catch (error) {
+      if (!occupied.has((error as NodeJS.ErrnoException).code)) throw error;
+      path = `${segment.path}-${randomBytes(4).toString('hex')}.refused`;
+      await this.#files.rename(segment.path, path);
+    }
     this.#forget(segment);
     return path;
   }
@@ -338,8 +384,14 @@ export class Spool {
 
   async #openSegment(): Promise<OpenSegment> {
     const name = `${String(this.#nextSequence++).padStart(12, '0')}-${this.#runId}.open`;
-    const handle = await open(join(this.#directory, name), 'wx', 0o600);
-    await syncDirectory(this.#directory);
+    const handle = await this.#files.open(join(this.#directory, name), 'wx', 0o600);
+    try {
+      await syncDirectory(this.#directory, this.#files.open);
+    } catch (error) {
+      await this.#removeEmpty(name);
+      await handle.close().catch(() => {});
+      throw error;
+    }
     this.#isDue = false;
     this.#sealTimer = setTimeout(() => {
       this.#isDue = true;
@@ -350,83 +402,106 @@ export class Spool {
 
   #sealWhenDue(): void {
     if (!this.#isDue || this.#sealed.length > 0 || this.#closed) return;
-    this.#enqueue(() => this.#seal()).catch((error) => {
-      this.#log.error({ err: error }, 'could not seal a spool segment');
-    });
+    // Only a spool that is closed refuses, and closing seals.
+    this.#enqueue(() => this.#seal()).catch(() => {});
   }
 
+  /** Hands the open segment to the loader. Never rejects: its commits are on disk, whatever becomes of its handle. */
   async #seal(): Promise<void> {
     clearTimeout(this.#sealTimer);
     const segment = this.#open;
     if (segment === null) return;
-    try {
-      await segment.handle.close();
-      await this.#finish(segment.name, segment.bytes, segment.beganMs);
-    } finally {
-      // Not before: until it is sealed, what it holds is to be counted.
-      this.#open = null;
-    }
+    await segment.handle.close().catch((error: unknown) => {
+      this.#log.warn({ err: error, segment: segment.name }, 'Could not close a spool segment');
+    });
+    await this.#finish(segment.name, segment.bytes, segment.beganMs, false);
+    // Not before: until it is sealed, what it holds is to be counted.
+    this.#open = null;
+    if (this.#sealed.length > 0) this.#wake?.();
   }
 
-  /** Closed segment files get their final name; empty ones are removed. */
-  async #finish(openName: string, bytes: number, beganMs: number): Promise<void> {
-    const path = join(this.#directory, openName);
-    if (bytes === 0) {
-      await unlink(path);
-      return;
-    }
+  /**
+   * Renames a closed segment to its final name, and lists it for the loader; an empty one is removed. The name only tells
+   * the next start that the file has no torn end, so a segment that cannot be renamed is loaded from where it is.
+   */
+  async #finish(openName: string, bytes: number, beganMs: number, mayBeInserted: boolean): Promise<void> {
+    if (bytes === 0) return this.#removeEmpty(openName);
     const sealedName = openName.replace('.open', '.sealed');
-    await rename(path, join(this.#directory, sealedName));
-    this.#addSealed(sealedName, bytes, beganMs, false);
+    let name = sealedName;
+    try {
+      await this.#files.rename(join(this.#directory, openName), join(this.#directory, sealedName));
+    } catch (error) {
+      name = openName;
+      this.#log.warn({ err: error, segment: openName }, 'Could not rename a spool segment; it is loaded as it is');
+    }
+    this.#addSealed(name, bytes, beganMs, mayBeInserted);
+  }
+
+  async #removeEmpty(name: string): Promise<void> {
+    await this.#files.unlink(join(this.#directory, name)).catch((error: unknown) => {
+      this.#log.warn({ err: error, segment: name }, 'Could not remove an empty spool segment');
+    });
   }
 
   #addSealed(fileName: string, bytes: number, beganMs: number, mayBeInserted: boolean): void {
-    const name = fileName.replace('.sealed', '');
+    const name = fileName.replace(/\.(open|sealed)$/, '');
     this.#sealed.push({ name, path: join(this.#directory, fileName), bytes, beganMs, mayBeInserted });
     this.#sealedBytes += bytes;
-    this.#wake?.();
   }
 
-  /** After a failed write: the segment keeps its whole commits and is closed; what was torn is cut off. */
+  /** After a failed write: the segment keeps its whole commits and is closed; what was not acknowledged is cut off. */
   async #abandonWrite(segment: OpenSegment | null): Promise<void> {
     if (segment === null) return;
     try {
       await segment.handle.truncate(segment.bytes);
-      await this.#seal();
+      await segment.handle.sync();
     } catch (error) {
-      this.#open = null;
-      this.#log.error({ err: error, segment: segment.name }, 'a spool segment stays as it is until the next start');
+      this.#log.warn(
+        { err: error, segment: segment.name },
+        'Could not cut off a write that failed; a start before the segment is loaded may find it',
+      );
+    }
+    await this.#seal();
+  }
+
+  /** Lists a file of an earlier run for the loader. A file that cannot be read must not prevent the start. */
+  async #recover(name: string, mayBeInserted: boolean): Promise<void> {
+    let bytes = 0;
+    let beganMs = Date.now();
+    try {
+      const stats = await this.#files.stat(join(this.#directory, name));
+      bytes = stats.size;
+      beganMs = stats.mtimeMs;
+      if (name.endsWith('.sealed')) this.#addSealed(name, bytes, beganMs, mayBeInserted);
+      else await this.#finish(name, await this.#cutTornEnd(name, bytes), beganMs, mayBeInserted);
+    } catch (error) {
+      // The loader tries again, and sets it aside.
+      this.#log.error({ err: error, segment: name }, 'A spool segment cannot be read');
+      this.#addSealed(name, bytes, beganMs, mayBeInserted);
     }
   }
 
-  async #recover(name: string): Promise<void> {
+  /** Gives how many of the bytes of an open segment are to be loaded. */
+  async #cutTornEnd(name: string, size: number): Promise<number> {
     const path = join(this.#directory, name);
-    const { size, mtimeMs } = await stat(path);
-    let bytes: Uint8Array<ArrayBuffer>;
-    try {
-      bytes = await this.#readFile(path);
-    } catch (error) {
-      // The loader tries again, and sets it aside: it must not be in the way of a start.
-      this.#log.error({ err: error, segment: name }, 'a spool segment cannot be read');
-      await this.#finish(name, size, mtimeMs);
-      return;
-    }
-    const { validBytes, tornBytes, damagedBytes } = decodeSegment(bytes);
-    if (tornBytes > 0 && damagedBytes === 0) {
-      await truncate(path, validBytes);
-      this.#log.warn(
-        { segment: name, keptBytes: validBytes, cutBytes: tornBytes },
-        'cut the torn end of a spool segment: a write that a crash interrupted and that was not acknowledged',
-      );
-    }
-    // Damage is left as it is, for the loader to say and to set aside.
-    await this.#finish(name, damagedBytes === 0 ? validBytes : size, mtimeMs);
+    const { validBytes, tornBytes, damagedBytes } = decodeSegment(await this.#readFile(path, size));
+    // Damage is left as it is, for the loader to report and to set aside.
+    if (damagedBytes > 0) return size;
+    if (tornBytes === 0) return validBytes;
+    await this.#files.truncate(path, validBytes).catch((error: unknown) => {
+      this.#log.warn({ err: error, segment: name }, 'Could not cut the torn end of a spool segment');
+    });
+    this.#log.warn(
+      { segment: name, keptBytes: validBytes, cutBytes: tornBytes },
+      'cut the torn end of a spool segment: a write that a crash interrupted and that was not acknowledged',
+    );
+    return validBytes;
   }
 }
 
 interface OpenSegment {
   readonly name: string;
-  readonly handle: FileHandle;
+  readonly handle: nodeFiles.FileHandle;
   /** Bytes of whole, synced commits. */
   bytes: number;
   readonly beganMs: number;
