@@ -188,9 +188,11 @@ export class Metrics {
     this.#total('waited_requests', help, () => line.waited);
   }
 
-  watchRollup(rollup: { readonly pendingMinutes: number }): void {
+  watchRollup(rollup: { readonly pendingMinutes: number; readonly failedMinutes: number }): void {
     const help = 'Minutes of spans that are not in service metrics and graph yet.';
     this.#gauge('rollup_pending_minutes', help, () => rollup.pendingMinutes);
+    const failed = 'Minutes that were left out of service metrics and graph, as the store could not roll them up.';
+    this.#total('rollup_failed_minutes', failed, () => rollup.failedMinutes);
   }
 
   watchEngine(engine: { readonly isReady: boolean; readonly restarts: number }): void {

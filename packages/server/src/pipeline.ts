@@ -200,7 +200,7 @@ function startLoading({ client, schema, spool, data, metrics, log, undo }: Loadi
         await schema.ensure();
         await metrics.observeInsert(table, () => insertBlocks(client, table, blocks, token), isRetryable);
       },
-      insertMissing: (spans) => insertMissingSpans(client, spans),
+      insertMissing: (spans, token) => insertMissingSpans(client, spans, token),
       betweenSegments: () => data.tidyResources(),
       isRetryable,
       log,

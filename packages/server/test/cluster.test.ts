@@ -166,10 +166,10 @@ for (const shards of [1, 2]) {
     test('a segment that comes again is stored once, and one that was lost is put in', async () => {
       const statements = cluster.statements.length;
       const block = await readSpans();
-      assert.equal(await insertMissingSpans(client, [block]), 0);
+      assert.equal(await insertMissingSpans(client, [block], 'again'), 0);
       assert.deepEqual(await fetchLines(client, 'SELECT count() FROM spans'), ['3']);
       await client.command({ query: 'TRUNCATE TABLE spans' });
-      assert.equal(await insertMissingSpans(client, [block]), 3);
+      assert.equal(await insertMissingSpans(client, [block], 'again'), 3);
       assert.ok(cluster.statements.slice(statements).includes('TRUNCATE TABLE spans_local ON CLUSTER `test`'));
     });
 

@@ -112,7 +112,8 @@ FROM (SELECT uniqExact(value) AS noted FROM attribute_values WHERE day >= toDate
   rollupGeneration: `SELECT toUnixTimestamp64Milli(now64(3)) - if(count() = 0, 0, toInt64(ceil(max(elapsed) * 1000)) + 1) AS generation
 FROM system.processes
 WHERE query ILIKE 'INSERT INTO spans%'`,
-  rollupPending: `SELECT toUnixTimestamp(minute) AS minute, toUInt32(generation != 0) AS isComputed
+  rollupPending: `SELECT toUnixTimestamp(minute) AS minute, toUnixTimestamp64Milli(noted) AS notedMs,
+  toUInt32(generation != 0) AS isComputed
 FROM (SELECT minute, max(noted) AS noted FROM span_minutes GROUP BY minute) AS inserted
 LEFT JOIN (SELECT minute, max(generation) AS generation FROM rollups GROUP BY minute) AS computed USING (minute)
 WHERE generation <= noted
@@ -165,24 +166,22 @@ FROM (
 GROUP BY client, server, connection_type, minute`,
   rollupKeys: `INSERT INTO attribute_keys
 SELECT DISTINCT toDate(toDateTime({minute:UInt32}, 'UTC')), entry.1, entry.2
-FROM (SELECT arrayJoin(arrayConcat(arrayMap(key -> (toString(key), 'string'), mapKeys(attr_string)), arrayMap(key -> (toString(key), 'int'), mapKeys(attr_int)), arrayMap(key -> (toString(key), 'double'), mapKeys(attr_double)), arrayMap(key -> (toString(key), 'bool'), mapKeys(attr_bool)), arrayMap(key -> (toString(key), 'other'), mapKeys(attr_other)))) AS entry FROM (SELECT attr_string, attr_int, attr_double, attr_bool, attr_other
+FROM (SELECT arrayJoin(arrayConcat(of_string, of_int, of_double, of_bool, of_other)) AS entry FROM (SELECT arrayMap(key -> (toString(key), 'string'), arrayFilter(key -> length(key) <= 256, mapKeys(attr_string))) AS of_string, arrayMap(key -> (toString(key), 'int'), arrayFilter(key -> length(key) <= 256, mapKeys(attr_int))) AS of_int, arrayMap(key -> (toString(key), 'double'), arrayFilter(key -> length(key) <= 256, mapKeys(attr_double))) AS of_double, arrayMap(key -> (toString(key), 'bool'), arrayFilter(key -> length(key) <= 256, mapKeys(attr_bool))) AS of_bool, arrayMap(key -> (toString(key), 'other'), arrayFilter(key -> length(key) <= 256, mapKeys(attr_other))) AS of_other
   FROM spans
   WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC')
   ORDER BY toStartOfMinute(start), trace_id
   LIMIT 20000))
-WHERE length(entry.1) <= 256
-  AND (SELECT uniqExact(key) FROM attribute_keys WHERE day = toDate(toDateTime({minute:UInt32}, 'UTC'))) < 10000
+WHERE (SELECT uniqExact(key) FROM attribute_keys WHERE day = toDate(toDateTime({minute:UInt32}, 'UTC'))) < 10000
   AND entry NOT IN (SELECT (key, type) FROM attribute_keys WHERE day = toDate(toDateTime({minute:UInt32}, 'UTC')))
 LIMIT 10000`,
   rollupValues: `INSERT INTO attribute_values
 SELECT toDate(toDateTime({minute:UInt32}, 'UTC')), entry.1 AS key, entry.2 AS type, entry.3 AS value
-FROM (SELECT arrayJoin(arrayConcat(arrayMap((key, value) -> (toString(key), 'string', toString(value)), mapKeys(attr_string), mapValues(attr_string)), arrayMap((key, value) -> (toString(key), 'int', toString(value)), mapKeys(attr_int), mapValues(attr_int)), arrayMap((key, value) -> (toString(key), 'double', toString(value)), mapKeys(attr_double), mapValues(attr_double)), arrayMap((key, value) -> (toString(key), 'bool', toString(value)), mapKeys(attr_bool), mapValues(attr_bool)))) AS entry FROM (SELECT attr_string, attr_int, attr_double, attr_bool, attr_other
+FROM (SELECT arrayJoin(arrayConcat(of_string, of_int, of_double, of_bool)) AS entry FROM (SELECT arrayMap((key, value) -> (toString(key), 'string', toString(value)), mapKeys(mapFilter((key, value) -> length(key) <= 256 AND length(value) <= 256, attr_string)), mapValues(mapFilter((key, value) -> length(key) <= 256 AND length(value) <= 256, attr_string))) AS of_string, arrayMap((key, value) -> (toString(key), 'int', toString(value)), mapKeys(mapFilter((key, value) -> length(key) <= 256, attr_int)), mapValues(mapFilter((key, value) -> length(key) <= 256, attr_int))) AS of_int, arrayMap((key, value) -> (toString(key), 'double', toString(value)), mapKeys(mapFilter((key, value) -> length(key) <= 256, attr_double)), mapValues(mapFilter((key, value) -> length(key) <= 256, attr_double))) AS of_double, arrayMap((key, value) -> (toString(key), 'bool', toString(value)), mapKeys(mapFilter((key, value) -> length(key) <= 256, attr_bool)), mapValues(mapFilter((key, value) -> length(key) <= 256, attr_bool))) AS of_bool
   FROM spans
   WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC')
   ORDER BY toStartOfMinute(start), trace_id
   LIMIT 20000))
-WHERE length(key) <= 256 AND length(value) <= 256
-  AND key NOT IN (
+WHERE key NOT IN (
     SELECT key FROM attribute_values WHERE day = toDate(toDateTime({minute:UInt32}, 'UTC')) GROUP BY key HAVING uniqExact(value) >= 1000
   )
 GROUP BY key, type, value

@@ -9,8 +9,10 @@ import { parseOperationMetricsQuery, readOperationMetrics } from '#src/query/ope
 import { readServiceGraph } from '#src/query/service-graph.js';
 import { findPendingMinutes } from '#src/rollup/minutes.js';
 import { Rollup } from '#src/rollup/rollup.js';
+import { connectStore } from '#src/store/client.js';
 import { insertMissingSpans } from '#src/store/insert-missing.js';
 import { migrate, readMigrations } from '#src/store/migrations.js';
+import { StoreError } from '#src/store/store-error.js';
 import { type EngineFixture, fetchLines, insertSpans, startEngineFixture, type TestSpan } from './store-fixture.js';
 
 const minuteMs = 60_000;
@@ -166,7 +168,7 @@ describe('rate, errors and durations', () => {
     const block = Buffer.concat(await result.stream.toArray());
     await command('TRUNCATE TABLE span_minutes');
     assert.deepEqual(await pending(), []);
-    assert.equal(await insertMissingSpans(fixture.client, [block]), 0);
+    assert.equal(await insertMissingSpans(fixture.client, [block], 'again'), 0);
     assert.deepEqual(await pending(), [nowMs / 1000]);
   });
 
@@ -277,6 +279,45 @@ describe('the service graph', () => {
   });
 });
 
+describe('a minute that the store cannot roll up', () => {
+  /** A store that refuses what names the minute. */
+  const refusing = (minute: number) => {
+    const client = connectStore(fixture.engine);
+    const { command: run } = client;
+    const refused: number[] = [];
+    client.command = async (params) => {
+      const { minutes = [], minute: one } = (params.query_params ?? {}) as { minutes?: number[]; minute?: number };
+      if (params.query.includes('attribute_values') && one === minute) {
+        refused.push(minute);
+        throw new StoreError('CLEW_QUERY_TOO_EXPENSIVE', { reason: 'memory' });
+      }
+      assert.ok(minutes.length <= 10);
+      return run.call(client, params);
+    };
+    return { client, refused };
+  };
+
+  test('does not keep others from it, is left out after three attempts, and comes again with more of its spans', async () => {
+    const bad = nowMs / 1000;
+    const { client, refused } = refusing(bad);
+    const patient = new Rollup({ client, log: createLogger('silent') });
+    await insert({ span: 1 }, { span: 2, startMs: nowMs - minuteMs }, { span: 3, startMs: nowMs + 5 * minuteMs });
+    // A run ends after ten seconds, on a slow machine before it has come to all.
+    while (patient.failedMinutes === 0) await patient.run();
+    assert.deepEqual(await pending(), [bad]);
+    for (let i = 0; i < 3; i++) await patient.run();
+    assert.equal(refused.length, 4, 'once with others, three times by itself');
+    assert.equal(patient.failedMinutes, 1);
+    await insert({ span: 4 });
+    await patient.run();
+    assert.equal(refused.length, 5);
+    await patient.stop();
+    await client.close();
+    await rollup.run();
+    assert.deepEqual(await pending(), []);
+  });
+});
+
 describe('attributes for completion', () => {
   const keysOf = (prefix = '', limit = 100) => listAttributeKeys(fixture.client, { ...window, prefix, limit });
   const valuesOf = (key: string, prefix = '', limit = 100) =>
@@ -315,6 +356,28 @@ describe('attributes for completion', () => {
     const { values } = await valuesOf('user.id');
     assert.equal(values.length, 20);
     assert.equal(values.at(-1)?.value, 'zoe');
+  });
+
+  test('are noted of a minute with spans of 30 MB, whose own long values are not', async () => {
+    const big = `INSERT INTO spans (trace_id, span_id, service, name, kind, start, attr_string, attr_int)
+      SELECT unhex('${'02'.repeat(16)}'), unhex('${'03'.repeat(8)}'), 'shop', 'big', 3, fromUnixTimestamp64Milli(toInt64(${nowMs})),
+        map('big', repeat(repeat('x', 30000), 1000), 'db.system', 'redis', 'size', 'huge'), map('bytes', 30000000)`;
+    for (let i = 0; i < 40; i++) await command(big);
+    await insert({ span: 1, strings: "map('user.id', 'ada')" }, { span: 2, startMs: nowMs - minuteMs });
+    // One run takes ten seconds at most.
+    for (let runs = 0; runs < 6 && (await pending()).length > 0; runs++) await rollup.run();
+    assert.deepEqual(await pending(), []);
+    assert.equal(rollup.failedMinutes, 0);
+    const shown = async (key: string) => (await valuesOf(key)).values.map(({ value }) => value);
+    assert.deepEqual(
+      [await shown('user.id'), await shown('size'), await shown('bytes')],
+      [['ada'], ['huge'], ['30000000']],
+    );
+    assert.deepEqual(await shown('big'), []);
+    assert.deepEqual(
+      (await keysOf('bi')).attributes.map(({ key }) => key),
+      ['big'],
+    );
   });
 
   test('what is left out of them today is said', async () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { detailsOf, tableFromNative } from '@clew/model';
 import { openTrace, spanColumns } from '#src/query/trace.js';
-import type { StoreClient } from '#src/store/client.js';
+import { connectStore, type StoreClient } from '#src/store/client.js';
 import { insertBlocks } from '#src/store/insert.js';
 import { insertMissingSpans } from '#src/store/insert-missing.js';
+import { insertNative } from '#src/store/insert-native.js';
 import { migrate, readMigrations } from '#src/store/migrations.js';
 import { type EngineFixture, fetchLines, startEngineFixture } from './store-fixture.js';
 
@@ -85,8 +87,8 @@ describe('migrations', () => {
       const spooled = await blocksOf('spooled-');
       for (const table of ['spans', 'resources'] as const)
         await insertBlocks(client, table, [spooled[table]], 'spooled');
-      assert.equal(await insertMissingSpans(client, [spooled.spans]), 0);
-      assert.equal(await insertMissingSpans(client, [(await blocksOf('replayed')).spans]), 1);
+      assert.equal(await insertMissingSpans(client, [spooled.spans], 'again'), 0);
+      assert.equal(await insertMissingSpans(client, [(await blocksOf('replayed')).spans], 'again'), 1);
       const bytes = Buffer.concat(await (await openTrace(client, `${'0'.repeat(31)}1`)).toArray());
       const table = tableFromNative(bytes);
       const details = Array.from({ length: table.spanCount }, (_, row) => detailsOf(table, row));
@@ -149,9 +151,9 @@ describe('insertBlocks', () => {
     assert.deepEqual(await count(), ['2\t2\tvalue']);
     await insertBlocks(client, 'spans', [block], 'hole');
     assert.deepEqual(await count(), ['2\t2\tvalue'], 'the engine takes the token for the rows');
-    assert.equal(await insertMissingSpans(client, [block]), 4);
+    assert.equal(await insertMissingSpans(client, [block], 'again'), 4);
     assert.deepEqual(await count(), ['6\t6\tvalue']);
-    assert.equal(await insertMissingSpans(client, [block]), 0);
+    assert.equal(await insertMissingSpans(client, [block], 'again'), 0);
     assert.deepEqual(await count(), ['6\t6\tvalue']);
   });
 
@@ -210,5 +212,48 @@ describe('insertBlocks', () => {
     await engine.whenReady();
     await insertBlocks(client, 'resources', [block], 'away');
     assert.ok((await hashes()).includes('11\t1'));
+  });
+});
+
+describe('two clients on one database', () => {
+  test('compare what came again at the same time, and miss and double nothing', async () => {
+    const others = [fixture.client, connectStore(fixture.engine)];
+    for (let round = 0; round < 12; round++) {
+      await Promise.all(
+        others.map(async (client, i) => {
+          const block = await makeBlock(
+            client,
+            `SELECT toFixedString('shared ${round}', 16) AS trace_id, toFixedString(concat('${i}', toString(number)), 8) AS span_id,
+            toDateTime64(1.7e9 + number, 9, 'UTC') AS start FROM numbers(${20 + 3 * round + i})`,
+          );
+          await insertMissingSpans(client, [block], `${round} ${i}`);
+          assert.equal(await insertMissingSpans(client, [block], `${round} ${i}`), 0);
+        }),
+      );
+      const [line] = await fetchLines(
+        fixture.client,
+        `SELECT count(), uniqExact(span_id) FROM spans WHERE trace_id = toFixedString('shared ${round}', 16)`,
+      );
+      const expected = 41 + 6 * round;
+      assert.equal(line, `${expected}\t${expected}`, `round ${round}`);
+    }
+    await others[1]!.close();
+  });
+
+  test('an attempt waits for the insert of the one before it, whose answer was lost', async () => {
+    const { client } = fixture;
+    const block = await makeBlock(
+      client,
+      `SELECT toFixedString('slow', 16) AS trace_id, toFixedString('slow', 8) AS span_id, toDateTime64(1.7e9, 9, 'UTC') AS start`,
+    );
+    const hash = createHash('sha256').update('slow').digest('hex').slice(0, 16);
+    const replay = `spans_replay_${Math.floor(Date.now() / 1000)}_${hash}`;
+    await client.command({ query: `CREATE TABLE ${replay} AS spans ENGINE = Memory` });
+    await insertNative(client, replay, [block]);
+    const slow = client.command({ query: `INSERT INTO spans SELECT * FROM ${replay} WHERE sleepEachRow(1) = 0` });
+    const running = "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO spans SELECT%sleepEachRow%'";
+    while ((await fetchLines(client, running))[0] !== '1');
+    assert.equal(await insertMissingSpans(client, [block], 'slow'), 0);
+    await slow;
   });
 });

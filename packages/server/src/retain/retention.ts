@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetentionRemoval, RetentionResponse, RetentionRun } from '@clew/model';
 import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { PeriodicJob } from '../periodic-job.ts';
 import type { StoreClient } from '../store/client.ts';
 import { findTimeRange, type Inventory, takeInventory } from './inventory.ts';
 import { isAhead, planRetention, type RetentionStep } from './plan.ts';
@@ -21,9 +21,6 @@ export interface RetentionOptions {
 
 const intervalMs = 60_000;
 
-/** How long the end of the server waits for a run. */
-const stopWaitMs = 2_000;
-
 /** Removes what is over the limits: every minute, and at once when they change. */
 export class Retention {
   readonly #client: StoreClient;
@@ -31,9 +28,7 @@ export class Retention {
   readonly #reserve: SpaceReserve | undefined;
   readonly #log: Logger;
   readonly #now: () => number;
-  #timer: NodeJS.Timeout | undefined;
-  /** Runs follow one another. */
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #job = new PeriodicJob({ run: () => this.#runOnce(), restMs: () => intervalMs });
   #lastRun: RetentionRun | null = null;
   #lastRemoval: RetentionRun | null = null;
   #hasDroppedDays = true;
@@ -47,14 +42,12 @@ export class Retention {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.run(), intervalMs);
-    void this.run();
+    this.#job.start();
   }
 
   /** No further run begins; resolves when the one under way has ended, or is left to the engine, which finishes it. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await Promise.race([this.#tail, sleep(stopWaitMs, undefined, { ref: false })]);
+  stop(): Promise<void> {
+    return this.#job.stop();
   }
 
   /** Whether days have gone since this was asked last; true at first. What only they referred to can go as well. */
@@ -83,9 +76,7 @@ export class Retention {
 
   /** Never rejects: what went wrong is in the run and in the log, and the next run tries again. */
   run(): Promise<RetentionRun> {
-    const run = this.#tail.then(() => this.#runOnce());
-    this.#tail = run;
-    return run;
+    return this.#job.run();
   }
 
   /** @throws StoreError */

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TailSamplingStats } from '@clew/model';
 import { z } from 'zod';
 import { describeKeepRule, type KeepRule } from '../keep-rules.ts';
 import type { Logger } from '../log.ts';
+import { PeriodicJob } from '../periodic-job.ts';
 import { fetchRows, runCommand, runInBackground } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
 import { readState, writeState } from './state-file.ts';
@@ -36,9 +36,6 @@ const maxStepMs = 60 * minuteMs;
 /** The engine holds the ids of those that go in memory. */
 const maxTracesPerStep = 2_000_000;
 
-/** How long the end of the server waits for a run. */
-const stopWaitMs = 2_000;
-
 const stateSchema = z.strictObject({
   /** Unix milliseconds: traces whose last span starts before it are decided. */
   decidedUntilMs: z.number(),
@@ -63,10 +60,8 @@ type State = z.infer<typeof stateSchema>;
 export class TailSampling {
   readonly #options: TailSamplingOptions;
   readonly #now: () => number;
-  readonly #stopping = new AbortController();
+  readonly #job = new PeriodicJob({ run: () => this.#runOnce(), restMs: () => intervalMs });
   #state: State;
-  #running: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
 
   private constructor(options: TailSamplingOptions, state: State) {
     this.#options = options;
@@ -91,15 +86,12 @@ export class TailSampling {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.run(), intervalMs);
-    void this.run();
+    this.#job.start();
   }
 
   /** Resolves when the run under way has ended, or is left to the engine; the next start goes on with it. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    clearInterval(this.#timer);
-    await Promise.race([this.#running, sleep(stopWaitMs, undefined, { ref: false })]);
+  stop(): Promise<void> {
+    return this.#job.stop();
   }
 
   describe(): Omit<TailSamplingStats, 'outcomes'> {
@@ -112,22 +104,21 @@ export class TailSampling {
 
   /** Decides on what is old enough. Never rejects: what fails is logged, and the next run tries again. */
   run(): Promise<void> {
-    this.#running = this.#running.then(() => this.#runOnce());
-    return this.#running;
+    return this.#job.run();
   }
 
   async #runOnce(): Promise<void> {
-    if (this.#stopping.signal.aborted || !this.#options.isReady()) return;
+    if (this.#job.signal.aborted || !this.#options.isReady()) return;
     try {
       await this.#finishRemoval();
       const { afterMs, oldestWaitingMs } = this.#options;
       const untilMs = floorToMinute(Math.min(this.#now(), oldestWaitingMs() ?? Number.POSITIVE_INFINITY) - afterMs);
       const stepMs = Math.min(maxStepMs, Math.max(minuteMs, Math.floor(afterMs / 4)));
-      while (untilMs - this.#state.decidedUntilMs >= stepMs && !this.#stopping.signal.aborted) {
+      while (untilMs - this.#state.decidedUntilMs >= stepMs && !this.#job.signal.aborted) {
         await this.#takeStep(Math.min(untilMs, this.#state.decidedUntilMs + maxStepMs));
       }
     } catch (error) {
-      if (this.#stopping.signal.aborted) return;
+      if (this.#job.signal.aborted) return;
       this.#options.log.warn({ err: error }, 'Tail sampling could not remove traces; it tries again in a minute');
     }
   }
@@ -142,7 +133,7 @@ export class TailSampling {
     );
     let decidedUntilMs = untilMs;
     for (const { minute } of minutes) {
-      this.#stopping.signal.throwIfAborted();
+      this.#job.signal.throwIfAborted();
       await runInBackground(client, buildDecideStatement(keep, minute));
       if ((await this.#countDecided()) < maxTracesPerStep) continue;
       decidedUntilMs = minute * 1000 + minuteMs;
@@ -169,7 +160,7 @@ export class TailSampling {
   async #finishRemoval(): Promise<void> {
     const { removingUntilMs } = this.#state;
     if (removingUntilMs === null) return;
-    await removeDropped(this.#options.client, this.#stopping.signal);
+    await removeDropped(this.#options.client, this.#job.signal);
     await this.#save({ decidedUntilMs: removingUntilMs, removingUntilMs: null });
   }
 

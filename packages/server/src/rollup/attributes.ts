@@ -8,8 +8,19 @@ const maxNewValuesPerKey = 20;
 const maxKeyLength = 256;
 const maxValueLength = 256;
 
+/**
+ * A row may hold an attribute of many megabytes. What is too long to be noted is left out as each small block is read, and
+ * not after 20,000 rows were sorted.
+ */
+const settings = {
+  max_block_size: 64,
+  query_plan_execute_functions_after_sorting: 0,
+  // Each part of the store would hold back blocks of its own.
+  read_in_order_use_buffering: 0,
+};
+
 /** Rows are sorted by minute and trace, so this reads no more than it takes. */
-const sample = `SELECT attr_string, attr_int, attr_double, attr_bool, attr_other
+const sample = (columns: readonly string[]): string => `SELECT ${columns.join(', ')}
   FROM spans
   WHERE toStartOfMinute(start) = toDateTime({minute:UInt32}, 'UTC')
   ORDER BY toStartOfMinute(start), trace_id
@@ -17,44 +28,44 @@ const sample = `SELECT attr_string, attr_int, attr_double, attr_bool, attr_other
 
 const day = "toDate(toDateTime({minute:UInt32}, 'UTC'))";
 
-const keysOf = ['string', 'int', 'double', 'bool', 'other']
-  .map((type) => `arrayMap(key -> (toString(key), '${type}'), mapKeys(attr_${type}))`)
-  .join(', ');
+const keysOf = ['string', 'int', 'double', 'bool', 'other'].map(
+  (type) =>
+    `arrayMap(key -> (toString(key), '${type}'), arrayFilter(key -> length(key) <= ${maxKeyLength}, mapKeys(attr_${type}))) AS of_${type}`,
+);
 
 /** Notes the keys of attributes in a minute; the type is `string`, `int`, `double`, `bool` or `other`. */
 export function buildKeysStatement(minute: number): Statement {
   return {
     sql: `INSERT INTO attribute_keys
 SELECT DISTINCT ${day}, entry.1, entry.2
-FROM (SELECT arrayJoin(arrayConcat(${keysOf})) AS entry FROM (${sample}))
-WHERE length(entry.1) <= ${maxKeyLength}
-  AND (SELECT uniqExact(key) FROM attribute_keys WHERE day = ${day}) < ${maxKeysPerDay}
+FROM (SELECT arrayJoin(arrayConcat(of_string, of_int, of_double, of_bool, of_other)) AS entry FROM (${sample(keysOf)}))
+WHERE (SELECT uniqExact(key) FROM attribute_keys WHERE day = ${day}) < ${maxKeysPerDay}
   AND entry NOT IN (SELECT (key, type) FROM attribute_keys WHERE day = ${day})
 LIMIT ${maxKeysPerDay}`,
     params: { minute },
+    settings,
   };
 }
 
-const valuesOf = ['string', 'int', 'double', 'bool']
-  .map((type) => {
-    const pairs = `arrayMap((key, value) -> (toString(key), '${type}', toString(value)), mapKeys(attr_${type}), mapValues(attr_${type}))`;
-    return pairs;
-  })
-  .join(', ');
+const valuesOf = ['string', 'int', 'double', 'bool'].map((type) => {
+  const isShort = `length(key) <= ${maxKeyLength}${type === 'string' ? ` AND length(value) <= ${maxValueLength}` : ''}`;
+  const short = `mapFilter((key, value) -> ${isShort}, attr_${type})`;
+  return `arrayMap((key, value) -> (toString(key), '${type}', toString(value)), mapKeys(${short}), mapValues(${short})) AS of_${type}`;
+});
 
 /** Notes the most frequent values of each key in a minute. */
 export function buildValuesStatement(minute: number): Statement {
   return {
     sql: `INSERT INTO attribute_values
 SELECT ${day}, entry.1 AS key, entry.2 AS type, entry.3 AS value
-FROM (SELECT arrayJoin(arrayConcat(${valuesOf})) AS entry FROM (${sample}))
-WHERE length(key) <= ${maxKeyLength} AND length(value) <= ${maxValueLength}
-  AND key NOT IN (
+FROM (SELECT arrayJoin(arrayConcat(of_string, of_int, of_double, of_bool)) AS entry FROM (${sample(valuesOf)}))
+WHERE key NOT IN (
     SELECT key FROM attribute_values WHERE day = ${day} GROUP BY key HAVING uniqExact(value) >= ${maxValuesPerKey}
   )
 GROUP BY key, type, value
 ORDER BY count() DESC, value
 LIMIT ${maxNewValuesPerKey} BY key, type`,
     params: { minute },
+    settings,
   };
 }

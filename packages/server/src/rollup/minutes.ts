@@ -26,7 +26,8 @@ export async function readGeneration(client: StoreClient): Promise<number> {
 /** Minutes with spans that were inserted after they were computed last, the newest first. */
 export function buildPendingStatement(): Statement {
   return {
-    sql: `SELECT toUnixTimestamp(minute) AS minute, toUInt32(generation != 0) AS isComputed
+    sql: `SELECT toUnixTimestamp(minute) AS minute, toUnixTimestamp64Milli(noted) AS notedMs,
+  toUInt32(generation != 0) AS isComputed
 FROM (SELECT minute, max(noted) AS noted FROM span_minutes GROUP BY minute) AS inserted
 LEFT JOIN (SELECT minute, max(generation) AS generation FROM rollups GROUP BY minute) AS computed USING (minute)
 WHERE generation <= noted
@@ -38,6 +39,8 @@ ORDER BY minute DESC`,
 export interface PendingMinute {
   /** Unix seconds at which it begins. */
   readonly minute: number;
+  /** When spans of it were inserted last, Unix milliseconds of the engine's clock. */
+  readonly notedMs: number;
   /** Whether it was computed before, 1 or 0. */
   readonly isComputed: number;
 }

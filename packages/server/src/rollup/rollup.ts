@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
+import { PeriodicJob } from '../periodic-job.ts';
 import { runInBackground } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
+import { StoreError } from '../store/store-error.ts';
 import { traced } from '../tracing.ts';
 import { buildKeysStatement, buildValuesStatement } from './attributes.ts';
 import { buildEdgesStatement } from './edges.ts';
@@ -32,8 +33,22 @@ const minutesPerStep = 10;
 /** Steps of one run that may fail before it is given up. */
 const maxFailures = 3;
 
-/** How long the end of the server waits for a run. */
-const stopWaitMs = 2_000;
+/** After so many attempts by itself, a minute is left out until more of its spans come. */
+const maxAttempts = 3;
+
+/** Failures of a statement and what it reads; others are the engine's, and pass. */
+const ofStatement: ReadonlySet<string> = new Set([
+  'CLEW_QUERY_TOO_EXPENSIVE',
+  'CLEW_STORE_REFUSED',
+  'CLEW_STORE_FAILED',
+]);
+
+interface DueMinute {
+  /** Unix seconds at which it begins. */
+  readonly minute: number;
+  /** When spans of it were inserted last, Unix milliseconds. */
+  readonly notedMs: number;
+}
 
 /**
  * Computes what is asked for over many spans at once: rate, errors and duration of operations, calls between services,
@@ -51,10 +66,14 @@ export class Rollup {
   readonly #log: Logger;
   readonly #isReady: () => boolean;
   readonly #sampledUntilMs: () => number;
-  readonly #stopping = new AbortController();
-  #running: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #job = new PeriodicJob({
+    run: () => this.#runOnce(),
+    restMs: (runMs) => Math.max(intervalMs, restPerRun * runMs),
+  });
   #pendingMinutes = 0;
+  /** Minutes whose last attempt failed; those with attempts of their own are tried singly. */
+  readonly #failed = new Map<number, { readonly attempts: number; readonly notedMs: number }>();
+  #givenUp = 0;
 
   constructor({ client, log, isReady = () => true, sampledUntilMs = () => 0 }: RollupOptions) {
     this.#client = client;
@@ -64,15 +83,7 @@ export class Rollup {
   }
 
   start(): void {
-    const runAgain = async (): Promise<void> => {
-      const startedMs = performance.now();
-      if (this.#isReady()) await this.run();
-      const restMs = restPerRun * (performance.now() - startedMs);
-      if (!this.#stopping.signal.aborted) {
-        this.#timer = setTimeout(() => void runAgain(), Math.max(intervalMs, restMs));
-      }
-    };
-    void runAgain();
+    this.#job.start();
   }
 
   /** Minutes that are left, but for those that came since: more than a few say that it cannot keep up. */
@@ -80,52 +91,105 @@ export class Rollup {
     return this.#pendingMinutes;
   }
 
+  /** How often a minute was left out, as the store could not roll it up. */
+  get failedMinutes(): number {
+    return this.#givenUp;
+  }
+
   /** Resolves when the step under way has ended, or is left to the engine. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    clearTimeout(this.#timer);
-    await Promise.race([this.#running, sleep(stopWaitMs, undefined, { ref: false })]);
+  stop(): Promise<void> {
+    return this.#job.stop();
   }
 
   /** Computes minutes that are pending, the newest first. Never rejects: what fails is logged, and the next run tries again. */
   run(): Promise<void> {
-    this.#running = this.#running.then(() => this.#runOnce());
-    return this.#running;
+    return this.#job.run();
   }
 
   async #runOnce(): Promise<void> {
+    if (!this.#isReady()) return;
     const startedMs = performance.now();
-    let failures = 0;
-    const fail = (error: unknown): void => {
-      failures++;
-      if (!this.#stopping.signal.aborted) this.#log.warn({ err: error }, 'Could not roll up minutes; trying again');
-    };
-    const minutes = await this.#findMinutes().catch(fail);
+    const minutes = await this.#findMinutes().catch((error: unknown) => this.#warn(error));
     if (minutes === undefined) return;
     this.#pendingMinutes = minutes.length;
-    for (let first = 0; first < minutes.length; first += minutesPerStep) {
+    const steps = this.#planSteps(minutes);
+    let failures = 0;
+    for (const step of steps) {
       // Minutes that cannot be computed must not be in the way of others, unless it is the engine that cannot.
-      if (this.#stopping.signal.aborted || failures === maxFailures) return;
+      if (this.#job.signal.aborted || failures === maxFailures) return;
       if (performance.now() - startedMs > maxRunMs) return;
-      const step = minutes.slice(first, first + minutesPerStep);
-      const compute = traced('rollup', { 'clew.minutes': step.length }, () => this.#compute(step));
-      await compute.then(() => {
+      try {
+        await traced('rollup', { 'clew.minutes': step.length }, () => this.#compute(step));
         this.#pendingMinutes -= step.length;
-      }, fail);
+        for (const { minute } of step) this.#failed.delete(minute);
+      } catch (error) {
+        failures++;
+        this.#warn(error);
+        this.#noteFailure(step, error);
+        // One of them may be at fault.
+        if (step.length > 1) steps.push(...step.map((one) => [one]));
+      }
     }
   }
 
-  async #findMinutes(): Promise<readonly number[]> {
-    const sampledUntil = this.#sampledUntilMs() / 1000;
-    const pending = (await findPendingMinutes(this.#client))
-      .filter(({ minute, isComputed }) => minute >= sampledUntil || isComputed === 0)
-      .map(({ minute }) => minute);
-    // A caller may come after its call, and have started in the minute before.
-    const next = pending.map((minute) => Math.min(minute + 60, lastMinute)).filter((minute) => minute >= sampledUntil);
-    return [...new Set([...next, ...pending])].sort((a, b) => b - a);
+  #warn(error: unknown): undefined {
+    if (!this.#job.signal.aborted) this.#log.warn({ err: error }, 'Could not roll up minutes; trying again');
   }
 
-  async #compute(minutes: readonly number[]): Promise<void> {
+  /** Ten at a time, the newest first; then each of those that have failed before. */
+  #planSteps(minutes: readonly DueMinute[]): (readonly DueMinute[])[] {
+    const steps: (readonly DueMinute[])[] = [];
+    const healthy = minutes.filter(({ minute }) => !this.#failed.has(minute));
+    for (let first = 0; first < healthy.length; first += minutesPerStep) {
+      steps.push(healthy.slice(first, first + minutesPerStep));
+    }
+    for (const one of minutes) if (this.#failed.has(one.minute)) steps.push([one]);
+    return steps;
+  }
+
+  #noteFailure(step: readonly DueMinute[], error: unknown): void {
+    const isOfMinutes = error instanceof StoreError && ofStatement.has(error.code);
+    if (!isOfMinutes) return;
+    for (const { minute, notedMs } of step) {
+      const attempts = (this.#failed.get(minute)?.attempts ?? 0) + (step.length === 1 ? 1 : 0);
+      this.#failed.set(minute, { attempts, notedMs });
+      if (attempts !== maxAttempts) continue;
+      this.#givenUp++;
+      this.#log.error(
+        { err: error, minute: new Date(minute * 1000) },
+        'A minute is left out of service metrics and the service graph: the store cannot roll it up',
+      );
+    }
+  }
+
+  async #findMinutes(): Promise<readonly DueMinute[]> {
+    const sampledUntil = this.#sampledUntilMs() / 1000;
+    const pending = (await findPendingMinutes(this.#client)).filter(
+      ({ minute, isComputed }) => minute >= sampledUntil || isComputed === 0,
+    );
+    const due = new Map<number, number>();
+    for (const { minute, notedMs } of pending) {
+      due.set(minute, Math.max(notedMs, due.get(minute) ?? 0));
+      // A caller may come after its call, and have started in the minute before.
+      const next = Math.min(minute + 60, lastMinute);
+      if (next >= sampledUntil) due.set(next, Math.max(notedMs, due.get(next) ?? 0));
+    }
+    for (const minute of this.#failed.keys()) if (!due.has(minute)) this.#failed.delete(minute);
+    const isGivenUp = (minute: number, notedMs: number): boolean => {
+      const failed = this.#failed.get(minute);
+      if (failed === undefined || failed.notedMs === notedMs)
+        return failed !== undefined && failed.attempts >= maxAttempts;
+      this.#failed.set(minute, { attempts: 0, notedMs });
+      return false;
+    };
+    return [...due]
+      .map(([minute, notedMs]) => ({ minute, notedMs }))
+      .filter(({ minute, notedMs }) => !isGivenUp(minute, notedMs))
+      .sort((a, b) => b.minute - a.minute);
+  }
+
+  async #compute(step: readonly DueMinute[]): Promise<void> {
+    const minutes = step.map(({ minute }) => minute);
     const generationMs = await readGeneration(this.#client);
     await runInBackground(this.#client, buildOperationsStatement(minutes, generationMs));
     await runInBackground(this.#client, buildEdgesStatement(minutes, generationMs));

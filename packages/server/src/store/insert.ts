@@ -51,6 +51,6 @@ async function sendBlocks(
     const isScattered = error instanceof ClickHouseError && error.code === tooManyParts;
     if (!isScattered || table !== 'spans') throw toStoreError(error);
     // Some days at a time; what got in before is left out.
-    await insertMissingSpans(client, blocks);
+    await insertMissingSpans(client, blocks, token);
   }
 }

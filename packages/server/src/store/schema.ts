@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import { createDatabase, type StoreAddress, type StoreClient } from './client.ts';
+import { dropStaleReplays } from './insert-missing.ts';
 import { type Migration, migrate } from './migrations.ts';
 import { StoreError } from './store-error.ts';
 
@@ -57,6 +58,7 @@ export class Schema {
 
   async #bring(): Promise<void> {
     for (const { name } of await this.#migrate()) this.#log.info({ migration: name }, 'Schema migrated');
+    await dropStaleReplays(this.#client);
     this.#isUpToDate = true;
   }
 
