@@ -1,10 +1,10 @@
 import type { NativeBlock, NativeColumn } from '@clew/wire';
 import { anyColumnOf, columnOf } from './columns.ts';
-import type { TraceTable } from './table.ts';
+import { rowOfSpan, type TraceTable } from './table.ts';
 
 /**
- * Marks (1) the rows in which `text` occurs: in the service, the span name, the status message or the value of an
- * attribute of the span. Case counts only outside of ASCII. An empty text marks nothing.
+ * Marks (1) the rows in which `text` occurs: in the service, the span name, the span id, the status message or the
+ * value of an attribute of the span. Case counts only outside of ASCII. An empty text marks nothing.
  *
  * Attribute values are searched as the bytes they came in, all rows at once: decoding the strings of 100,000 spans at
  * every key press would take seconds.
@@ -15,6 +15,8 @@ export function findText(table: TraceTable, text: string): Uint8Array {
   if (wanted === '') return marks;
   const services = table.services.map((service) => service.toLowerCase().includes(wanted));
   const names = table.names.map((name) => name.toLowerCase().includes(wanted));
+  const idRow = rowOfSpan(table, wanted);
+  if (idRow !== -1) marks[idRow] = 1;
   const blockMarks = table.origin.blocks.map((block) => findInBlock(block, wanted));
   for (let row = 0; row < table.spanCount; row++) {
     const inBlock = blockMarks[table.origin.blockOf[row]!]![table.origin.rows[row]!] === 1;
