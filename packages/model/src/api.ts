@@ -11,6 +11,7 @@ import type { SpanKindName } from './span-vocabulary.ts';
  * GET /clew/v1/service-graph?start=&end=      -> ServiceGraphResponse
  * GET /clew/v1/attributes?prefix=&limit=&start=&end=           -> AttributeKeysResponse
  * GET /clew/v1/attribute-values?key=&prefix=&limit=&start=&end= -> AttributeValuesResponse
+ * GET /clew/v1/receivers                      -> ReceiversResponse
  * GET /clew/v1/stats                          -> StatsResponse, also while the engine is away
  * GET /clew/v1/traces/<trace id>              -> Native blocks, see tableFromNative; 404 with ErrorResponse
  * DELETE /clew/v1/traces/<trace id>           -> DeleteTraceResponse; 404 with ErrorResponse
@@ -155,6 +156,20 @@ export interface AttributeValuesResponse {
   readonly hasMore: boolean;
   /** Whether a day of the window has so many values that not all were noted. */
   readonly isTruncated: boolean;
+}
+
+/** Where a server takes spans. */
+export interface ReceiversResponse {
+  readonly receivers: readonly ReceiverAddress[];
+  /** Whether senders need one of the tokens in CLEW_INGEST_TOKENS, or a tenant's. */
+  readonly needsToken: boolean;
+}
+
+export interface ReceiverAddress {
+  /** As in {@link ReceiverStats}, such as `otlp-http`. */
+  readonly receiver: string;
+  /** With the host that the port is bound to, such as `http://0.0.0.0:4318`: senders may reach it by another. */
+  readonly url: string;
 }
 
 /** What a server took, refused and keeps. Counts begin at its start. */
@@ -337,6 +352,8 @@ export const servicesPath: string = `${base}/services`;
 export function operationsPath(service: string): string {
   return `${base}/operations?service=${encodeURIComponent(service)}`;
 }
+
+export const receiversPath: string = `${base}/receivers`;
 
 export const statsPath: string = `${base}/stats`;
 

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import type { ReceiversResponse } from '@clew/model';
 import { createLookup, isOpen, readTokens, type Tokens } from './access.ts';
 import { createHostCheck, type HostCheck, isLoopback } from './allowed-hosts.ts';
 import { type Config, nameSetting } from './config.ts';
@@ -101,7 +102,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     watchPipelines(readiness, config, main!, tenants);
     const parts = { config, main: main!, tenants, tokens, tls, allowsHost, connections, readiness, log, undo };
     const receivers = await startReceiving(parts);
-    const uiUrl = await startServing(parts);
+    const uiUrl = await startServing(parts, describeReceivers(receivers, parts));
     readiness.enter('running');
     const store = config.clickhouseUrl === undefined ? 'embedded' : 'remote';
     log.info({ uiUrl, ...receivers, healthUrl, store }, 'Ready');
@@ -310,19 +311,24 @@ interface Receiver {
   readonly close: () => Promise<void>;
 }
 
+function describeReceivers(urls: ReceiverUrls, { tokens }: Parts): ReceiversResponse {
+  return {
+    receivers: [
+      { receiver: 'otlp-http', url: urls.otlpUrl },
+      { receiver: 'otlp-grpc', url: urls.otlpGrpcUrl },
+      { receiver: 'zipkin', url: urls.zipkinUrl },
+      { receiver: 'jaeger-http', url: urls.jaegerUrl },
+      { receiver: 'jaeger-grpc', url: urls.jaegerGrpcUrl },
+    ],
+    needsToken: !isOpen(tokens.ingest, tokens.tenants),
+  };
+}
+
 /** query -> serve */
-async function startServing({
-  config,
-  main,
-  tenants,
-  tokens,
-  tls,
-  allowsHost,
-  connections,
-  readiness,
-  log,
-  undo,
-}: Parts): Promise<string> {
+async function startServing(
+  { config, main, tenants, tokens, tls, allowsHost, connections, readiness, log, undo }: Parts,
+  receivers: ReceiversResponse,
+): Promise<string> {
   const { host, httpPort: port } = config;
   const app = createHttpServer({
     targetOf: createLookup(tokens, 'query', main, tenants),
@@ -333,6 +339,7 @@ async function startServing({
     readiness,
     metrics: main.metrics,
     tls,
+    receivers,
   });
   undo.push(() => app.close());
   await app.listen({ host, port }).catch((error: unknown) => {

@@ -61,6 +61,7 @@ async function listen(
     readiness,
     metrics,
     tls: undefined,
+    receivers: { receivers: [{ receiver: 'otlp-http', url: 'http://0.0.0.0:4318' }], needsToken: false },
     ...options,
   });
   apps.push(app);
@@ -110,6 +111,14 @@ describe('the API', () => {
     const { traces, hasMore } = (await search.json()) as { traces: { traceId: string }[]; hasMore: boolean };
     assert.equal(hasMore, false);
     assert.equal(traces[0]?.traceId, traceIdOf(1));
+  });
+
+  test('answers where spans are received', async () => {
+    const answer = await fetch(`${url}/clew/v1/receivers`);
+    assert.deepEqual(await answer.json(), {
+      receivers: [{ receiver: 'otlp-http', url: 'http://0.0.0.0:4318' }],
+      needsToken: false,
+    });
   });
 
   test('answers metrics, service graph and attributes once they are rolled up', async () => {

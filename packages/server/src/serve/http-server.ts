@@ -1,3 +1,4 @@
+import type { ReceiversResponse } from '@clew/model';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { TokenLookup } from '../access-tokens.ts';
 import { type HostCheck, hostRefused } from '../allowed-hosts.ts';
@@ -15,6 +16,7 @@ import { serveHealth } from './health.ts';
 import { observeQueries, serveMetrics } from './metrics.ts';
 import { cutStalledReaders, scopeQueries } from './query-scope.ts';
 import type { Readiness } from './readiness.ts';
+import { serveReceivers } from './receivers.ts';
 import { securityHeaders } from './security-headers.ts';
 import { serveStats } from './stats.ts';
 import { traceQueries } from './trace-queries.ts';
@@ -32,6 +34,7 @@ export interface HttpServerOptions {
   readonly metrics: Metrics;
   /** Undefined: HTTP without TLS. */
   readonly tls: TlsOptions | undefined;
+  readonly receivers: ReceiversResponse;
 }
 
 /** Requests here are small. */
@@ -39,7 +42,7 @@ const requestTimeoutMs = 30_000;
 
 /** Builds the server of UI and API. It does not listen yet. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { targetOf, log, allowsHost, maxConnections, webRoot, readiness, metrics, tls } = options;
+  const { targetOf, log, allowsHost, maxConnections, webRoot, readiness, metrics, tls, receivers } = options;
   const app = fastify({
     serverFactory: (handler) => createBoundedServer({ tls, maxConnections, requestTimeoutMs }, handler),
     // Connections that wait for a next request do not hold up the end of the server.
@@ -66,6 +69,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serveHealth(app, readiness);
   serveMetrics(app);
   serveStats(app);
+  serveReceivers(app, receivers);
   serveApi(app, log);
   serveDataApi(app);
   serveWebUi(app, webRoot);

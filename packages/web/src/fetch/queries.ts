@@ -1,10 +1,14 @@
 import {
   type OperationsResponse,
   operationsPath,
+  type ReceiversResponse,
+  receiversPath,
   type SearchResponse,
   type ServicesResponse,
+  type StatsResponse,
   searchPath,
   servicesPath,
+  statsPath,
 } from '@clew/model';
 import type { UseQueryOptions } from '@tanstack/react-query';
 import { fetchJson, RefusedError } from './http.ts';
@@ -18,6 +22,16 @@ export function shouldRetry(failureCount: number, error: Error): boolean {
 export const servicesQuery: UseQueryOptions<ServicesResponse> = {
   queryKey: ['services'],
   queryFn: ({ signal }) => fetchJson<ServicesResponse>(servicesPath, signal),
+};
+
+export const receiversQuery: UseQueryOptions<ReceiversResponse> = {
+  queryKey: ['receivers'],
+  queryFn: ({ signal }) => fetchJson<ReceiversResponse>(receiversPath, signal),
+};
+
+export const statsQuery: UseQueryOptions<StatsResponse> = {
+  queryKey: ['stats'],
+  queryFn: ({ signal }) => fetchJson<StatsResponse>(statsPath, signal),
 };
 
 export function operationsQuery(service: string): UseQueryOptions<OperationsResponse> {
