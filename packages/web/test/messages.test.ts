@@ -36,6 +36,7 @@ test('Chinese texts are Chinese, except for names, terms and examples', () => {
   const latin = ids.filter((id) => !/\p{Script=Han}/u.test(catalogues['zh-CN'][id]));
   assert.deepEqual(latin.sort(), [
     'app.language',
+    'details.schemaUrl',
     'details.span',
     'details.spanId',
     'details.traceState',

@@ -9,6 +9,10 @@ export interface PageContent {
   services: string[];
   traces: TraceSummary[];
   hasMore: boolean;
+  /** Requests with spans that were refused. */
+  refusedRequests: number;
+  /** When set, an answer with a trace breaks off, or waits, after half of its bytes. */
+  halfway: 'cut' | 'wait' | undefined;
   /** Native blocks by trace id. */
   readonly blocks: Map<string, Uint8Array>;
   /** When set, questions to the API must carry it. */
@@ -39,6 +43,8 @@ export async function startPageServer(): Promise<PageServer> {
     services: [],
     traces: [],
     hasMore: false,
+    refusedRequests: 0,
+    halfway: undefined,
     blocks: new Map(),
     failure: undefined,
     token: undefined,
@@ -92,7 +98,16 @@ function answer(response: ServerResponse, url: URL, content: PageContent): void 
     const { status, code, message } = content.failure;
     send(status, { code, message });
   } else if (url.pathname === '/clew/v1/services') send(200, { services: content.services });
-  else if (url.pathname === '/clew/v1/operations') send(200, { operations: ['GET /', 'GET /products'] });
+  else if (url.pathname === '/clew/v1/receivers') {
+    const receivers = [
+      { receiver: 'otlp-http', url: 'http://0.0.0.0:24001' },
+      { receiver: 'otlp-grpc', url: 'http://0.0.0.0:24002' },
+    ];
+    send(200, { receivers, needsToken: content.token !== undefined });
+  } else if (url.pathname === '/clew/v1/stats') {
+    const refused = content.refusedRequests === 0 ? {} : { unauthenticated: content.refusedRequests };
+    send(200, { receivers: [{ receiver: 'otlp-http', refused }], rejectedSpans: {}, droppedSpans: {} });
+  } else if (url.pathname === '/clew/v1/operations') send(200, { operations: ['GET /', 'GET /products'] });
   else if (url.pathname === '/clew/v1/search') {
     const end = Number(url.searchParams.get('end') ?? Date.now());
     const start = Number(url.searchParams.get('start') ?? end - 3_600_000);
@@ -105,6 +120,10 @@ function answer(response: ServerResponse, url: URL, content: PageContent): void 
       return;
     }
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
-    response.end(block);
+    if (content.halfway === undefined) response.end(block);
+    else
+      response.write(block.subarray(0, block.length / 2), () => {
+        if (content.halfway === 'cut') response.destroy();
+      });
   }
 }

@@ -16,7 +16,15 @@ afterEach(() => pages.reset());
 
 test('an empty store says how to send the first spans, and shows them when they have come', async () => {
   const page = await pages.open('/');
-  await page.getByText('node --import @clew/sdk/register app.js').waitFor();
+  await page.getByText('OTLP/HTTP at http://127.0.0.1:24001, OTLP/gRPC at http://127.0.0.1:24002').waitFor();
+  const command = page.locator('.command-line .command');
+  assert.match(await textOf(command), /OTEL_SERVICE_NAME=.+OTEL_EXPORTER_OTLP_ENDPOINT=http:\/\/127\.0\.0\.1:24001/s);
+  for (const way of ['Python', 'Java', 'Go', 'Collector', 'curl']) {
+    await page.getByRole('button', { name: way, exact: true }).click();
+    assert.match(await textOf(command), /http:\/\/127\.0\.0\.1:24001/);
+  }
+  pages.server.content.refusedRequests = 3;
+  await page.getByText('otlp-http: 3 × unauthenticated').waitFor();
   assert.equal(new URL(page.url()).pathname, '/search');
   Object.assign(pages.server.content, { services: ['gateway'], traces: [summary(0)], hasMore: false });
   await page.getByRole('link', { name: /GET \/page\/0/ }).waitFor();

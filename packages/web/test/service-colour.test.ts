@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { contrastOf, type Oklch, toCss, toLinearRgb } from '#src/draw/oklch.js';
-import { paletteColour, paletteSize, paletteSlot, serviceColour } from '#src/draw/service-colour.js';
+import { assignColours, paletteColour, paletteSize, paletteSlot } from '#src/draw/service-colour.js';
 
 type Matrix = readonly (readonly number[])[];
 const multiply = (matrix: Matrix, vector: readonly number[]): number[] =>
@@ -78,7 +79,6 @@ test('a service has one place in the palette, and the services of a shop have di
   assert.equal(paletteSlot('gateway'), paletteSlot('gateway'));
   const services = ['gateway', 'orders', 'payments', 'inventory', 'recommendations'];
   assert.equal(new Set(services.map(paletteSlot)).size, services.length);
-  assert.equal(new Set(services.map((service) => serviceColour(service, 'dark'))).size, services.length);
 });
 
 test('OKLCH is converted as CSS converts it', () => {
@@ -92,4 +92,32 @@ test('white on black has the contrast of 21', () => {
   const grey = (lightness: number): Oklch => ({ lightness, chroma: 0, hue: 0 });
   assert.equal(contrastOf(grey(1), grey(0)).toFixed(1), '21.0');
   assert.equal(contrastOf(grey(0), grey(1)).toFixed(1), '21.0');
+});
+
+test('no two services of a page share a colour while there are free ones', () => {
+  const name = fc.string({ minLength: 1, maxLength: 30 });
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(name, { maxLength: paletteSize }),
+      fc.constantFrom('light', 'dark'),
+      (services, theme) => {
+        const colours = assignColours(services, theme as 'light');
+        assert.equal(new Set(services.map((service) => colours.get(service))).size, services.length);
+      },
+    ),
+  );
+});
+
+test('past the size of the palette every service still has a colour, and each is used twice at most', () => {
+  const services = Array.from({ length: 2 * paletteSize }, (_, index) => `service-${index}`);
+  const uses = new Map<string, number>();
+  for (const colour of assignColours(services, 'light').values()) uses.set(colour, (uses.get(colour) ?? 0) + 1);
+  assert.deepEqual([...uses.values()], Array(paletteSize).fill(2));
+});
+
+test('the same services have the same colours in any order, and one that is alone has the one it asks for', () => {
+  const services = ['kafka', 'product-catalog', 'postgresql', 'payment', 'recommendation', 'frontend-proxy'];
+  assert.deepEqual(assignColours(services, 'light'), assignColours([...services].reverse(), 'light'));
+  const [colour] = assignColours(['kafka'], 'light').values();
+  assert.equal(colour, toCss(paletteColour(paletteSlot('kafka'), 'light')));
 });

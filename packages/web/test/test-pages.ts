@@ -41,7 +41,15 @@ export async function startPages(): Promise<TestPages> {
     },
     async reset() {
       await Promise.all(browser.contexts().map((context) => context.close()));
-      Object.assign(server.content, { services: [], traces: [], hasMore: false, failure: undefined, token: undefined });
+      Object.assign(server.content, {
+        services: [],
+        traces: [],
+        hasMore: false,
+        failure: undefined,
+        token: undefined,
+        refusedRequests: 0,
+        halfway: undefined,
+      });
       server.content.blocks.clear();
       server.requests.length = 0;
     },

@@ -32,13 +32,13 @@ test('a reload shows the same view of a trace: selection, filter, folds and zoom
   const before = await readView();
   assert.deepEqual([before.details, before.isZoomed], [1, 1]);
   await page.reload();
-  await page.getByText('3 matches').waitFor();
+  await page.locator('.match-count').getByText('3 matches').waitFor();
   assert.deepEqual(await readView(), before);
 });
 
 test("Jaeger's link to a span filters by its id and selects it", async () => {
   const page = await pages.openShopTrace(`?uiFind=${paymentSpanId}`);
-  await page.getByText('1 match', { exact: true }).waitFor();
+  await page.locator('.match-count').getByText('1 match').waitFor();
   assert.match((await selectedItem(page).getAttribute('aria-label'))!, /^payments, POST \/charge/);
 });
 
@@ -134,7 +134,7 @@ test('the filter counts what it finds and Enter goes from one to the next', asyn
   const page = await pages.openShopTrace();
   const filter = page.getByRole('textbox', { name: /Filter/ });
   await filter.fill('alice');
-  await page.getByText('3 matches').waitFor();
+  await page.locator('.match-count').getByText('3 matches').waitFor();
   for (const service of ['gateway', 'orders', 'payments', 'gateway']) {
     await filter.press('Enter');
     assert.match((await selectedItem(page).getAttribute('aria-label'))!, new RegExp(`^${service},`));

@@ -44,7 +44,7 @@ export function paletteColour(slot: number, theme: Theme): Oklch {
   return { lightness: from + depth * (to - from), chroma, hue };
 }
 
-/** The place of a service in the palette: a hash of its name, so that it is the same on every page and every day. */
+/** The place in the palette that a service asks for: a hash of its name, so that it is the same on every page. */
 export function paletteSlot(service: string): number {
   let hash = hashSeed;
   for (let at = 0; at < service.length; at++) hash = Math.imul(hash ^ service.charCodeAt(at), 0x01000193);
@@ -55,15 +55,23 @@ export function paletteSlot(service: string): number {
 /** Any number does; this one keeps names that shops like to give their services apart. */
 const hashSeed = 164_380;
 
-const known = new Map<string, string>();
+/** From one place in the palette to the next that is tried: without a common divisor, so all are; far apart in hue. */
+const probeStep = 7;
 
-/** As CSS. */
-export function serviceColour(service: string, theme: Theme): string {
-  const key = `${theme} ${service}`;
-  let css = known.get(key);
-  if (css === undefined) {
-    css = toCss(paletteColour(paletteSlot(service), theme));
-    known.set(key, css);
+/**
+ * A colour for each of the services, as CSS: no two have the same while there are free ones. A service gets the place
+ * it asks for, or the next free one, in alphabetical order, so that the same services always have the same colours.
+ * Past the size of the palette colours repeat.
+ */
+export function assignColours(services: Iterable<string>, theme: Theme): ReadonlyMap<string, string> {
+  const colours = new Map<string, string>();
+  const taken = new Set<number>();
+  for (const service of [...new Set(services)].sort()) {
+    if (taken.size === paletteSize) taken.clear();
+    let slot = paletteSlot(service);
+    while (taken.has(slot)) slot = (slot + probeStep) % paletteSize;
+    taken.add(slot);
+    colours.set(service, toCss(paletteColour(slot, theme)));
   }
-  return css;
+  return colours;
 }

@@ -1,4 +1,3 @@
-import { parentMissing } from '@clew/model';
 import { rowHeightPx } from '../layout/row-range.ts';
 import { fitText } from './fit-text.ts';
 import type { WaterfallScene } from './waterfall-scene.ts';
@@ -8,10 +7,12 @@ const chevronPx = 16;
 const leftMarginPx = 8;
 /** However deep the tree, this much is left for the name. */
 const leastTextPx = 110;
+/** Where rows that are too deep stand, at least: their depth is written beside it. */
+const leastChevronPx = 26;
 
 /** Left edge of the chevron of a row at this depth. */
 function chevronLeft(depth: number, nameWidthPx: number): number {
-  const mostPx = Math.max(nameWidthPx - leastTextPx, leftMarginPx);
+  const mostPx = Math.max(nameWidthPx - leastTextPx, leastChevronPx);
   return Math.min(leftMarginPx + depth * indentPx, mostPx);
 }
 
@@ -36,6 +37,9 @@ export function drawName(context: CanvasRenderingContext2D, scene: WaterfallScen
     context.fillRect(Math.round(x), topPx, 1, rowHeightPx);
   }
 
+  // Below this depth all rows stand at one place: the number tells them apart.
+  if (leftMarginPx + depth * indentPx > chevron) drawDepth(context, String(depth + 1), chevron, topPx, scene);
+
   const isCollapsed = scene.collapsed.has(row);
   if (tree.childCount[row]! > 0) drawChevron(context, chevron + 6, middle, isCollapsed, colours.muted);
 
@@ -52,7 +56,7 @@ export function drawName(context: CanvasRenderingContext2D, scene: WaterfallScen
     drawMark(context, right - 7, middle, '!', colours.danger, colours.onDanger);
     right -= 20;
   }
-  if (tree.parentState[row] === parentMissing) {
+  if (scene.faults[row] !== 0) {
     drawMark(context, right - 7, middle, '?', colours.muted, colours.surface);
     right -= 20;
   }
@@ -81,7 +85,24 @@ export function drawName(context: CanvasRenderingContext2D, scene: WaterfallScen
   }
   context.font = `12px ${colours.fontFamily}`;
   context.fillStyle = colours.muted;
-  context.fillText(fitText(context, table.names[table.name[row]!]!, right - x), x, middle + 0.5);
+  const name = table.names[table.name[row]!]! || scene.noName;
+  context.fillText(fitText(context, name, right - x), x, middle + 0.5);
+}
+
+function drawDepth(
+  context: CanvasRenderingContext2D,
+  depth: string,
+  rightPx: number,
+  topPx: number,
+  { colours }: WaterfallScene,
+): void {
+  context.font = `10px ${colours.fontFamily}`;
+  const width = context.measureText(depth).width;
+  context.fillStyle = colours.surface;
+  context.fillRect(rightPx - width - 6, topPx, width + 5, rowHeightPx);
+  context.fillStyle = colours.muted;
+  context.textAlign = 'left';
+  context.fillText(depth, rightPx - width - 4, topPx + rowHeightPx / 2 + 0.5);
 }
 
 function drawChevron(

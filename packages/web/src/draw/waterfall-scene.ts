@@ -21,6 +21,10 @@ export interface WaterfallScene {
   readonly hoveredRow: number;
   /** Rows that the filter found, or undefined when there is no filter. */
   readonly matches: Uint8Array | undefined;
+  /** By row, see findFaults: 0 where nothing is wrong with the span. */
+  readonly faults: Uint8Array;
+  /** Stands for an empty name. */
+  readonly noName: string;
   readonly colours: CanvasColours;
   /** By index of the service. */
   readonly serviceColours: readonly string[];

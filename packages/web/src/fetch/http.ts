@@ -25,9 +25,51 @@ export async function fetchJson<T>(path: string, signal: AbortSignal): Promise<T
   return (await (await get(path, signal)).json()) as T;
 }
 
-/** GET as bytes. Throws {@link RefusedError} or {@link UnreachableError}. */
-export async function fetchBytes(path: string, signal: AbortSignal): Promise<Uint8Array> {
-  return new Uint8Array(await (await get(path, signal)).arrayBuffer());
+/** The answer broke off before its end. */
+export class CutOffError extends Error {
+  override readonly name = 'CutOffError';
+  readonly receivedBytes: number;
+
+  constructor(receivedBytes: number, cause: unknown) {
+    super(`The answer broke off after ${receivedBytes} bytes.`, { cause });
+    this.receivedBytes = receivedBytes;
+  }
+}
+
+/**
+ * GET as bytes. `onProgress` gets the count of those that have arrived, whenever more have.
+ * Throws {@link RefusedError}, {@link UnreachableError} or {@link CutOffError}.
+ */
+export async function fetchBytes(
+  path: string,
+  signal: AbortSignal,
+  onProgress: (bytes: number) => void,
+): Promise<Uint8Array> {
+  const response = await get(path, signal);
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  try {
+    for (const reader = response.body!.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) return join(pieces, size);
+      pieces.push(value);
+      size += value.length;
+      onProgress(size);
+    }
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    throw new CutOffError(size, cause);
+  }
+}
+
+function join(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 async function get(path: string, signal: AbortSignal): Promise<Response> {

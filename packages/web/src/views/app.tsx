@@ -13,23 +13,32 @@ export function App(): ReactNode {
   const say = useText();
   return (
     <div className="app">
+      <button type="button" className="skip-link" onClick={skipToContent}>
+        {say('app.skip')}
+      </button>
       <header className="app-header">
-        <Link to="/search" search={{}} className="brand" aria-label={say('app.home')}>
-          <img src={`${basePath}favicon.svg`} alt="" width="24" height="24" />
-          <span>Clew</span>
-        </Link>
+        <nav aria-label={say('app.nav')}>
+          <Link to="/search" search={{}} className="brand" aria-label={say('app.home')}>
+            <img src={`${basePath}favicon.svg`} alt="" width="24" height="24" />
+            <span>Clew</span>
+          </Link>
+        </nav>
         <div className="app-header-end">
           <OpenTrace />
           <LanguageToggle />
           <ThemeToggle />
         </div>
       </header>
-      <main className="app-main">
+      <main className="app-main" id="content" tabIndex={-1}>
         <Outlet />
       </main>
       <TokenDialog />
     </div>
   );
+}
+
+function skipToContent(): void {
+  document.getElementById('content')!.focus();
 }
 
 function LanguageToggle(): ReactNode {
@@ -39,6 +48,7 @@ function LanguageToggle(): ReactNode {
     <button
       type="button"
       className="icon-button language"
+      lang={locale === 'en' ? 'zh-CN' : 'en'}
       onClick={() => setLocale(locale === 'en' ? 'zh-CN' : 'en')}
       aria-label={say('app.language')}
       title={say('app.language')}

@@ -1,6 +1,7 @@
+import { formatBytes } from '@clew/model';
 import { CircleAlert, Unplug } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { RefusedError, UnreachableError } from '../fetch/http.ts';
+import { CutOffError, RefusedError, UnreachableError } from '../fetch/http.ts';
 import { Notice } from './notice.tsx';
 import { useText } from './text.ts';
 
@@ -17,6 +18,14 @@ export function ErrorNotice({ error, onRetry }: { readonly error: Error; readonl
       <Notice icon={Unplug} tone="danger" title={say('error.unreachable')}>
         <p>{say('error.unreachableHint', { origin: window.location.origin })}</p>
         <pre className="command">clew serve</pre>
+        {retry}
+      </Notice>
+    );
+  }
+  if (error instanceof CutOffError) {
+    return (
+      <Notice icon={Unplug} tone="danger" title={say('error.cutOff')}>
+        <p>{say('error.cutOffHint', { size: formatBytes(error.receivedBytes) })}</p>
         {retry}
       </Notice>
     );

@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
 import { FormattedNumber } from 'react-intl';
-import { serviceColour } from '../draw/service-colour.ts';
-import { usePreferences } from './preferences.tsx';
+import { showControls } from '../draw/visible-text.ts';
+import { ForeignText } from './foreign-text.tsx';
+import { useServiceColours } from './service-colours.tsx';
 import './service-chip.css';
 
 export interface ServiceChipProps {
@@ -12,11 +13,13 @@ export interface ServiceChipProps {
 
 /** A service in its colour. */
 export function ServiceChip({ service, spanCount }: ServiceChipProps): ReactNode {
-  const { theme } = usePreferences();
+  const colours = useServiceColours();
   return (
     <span className="service-chip">
-      <i style={{ background: serviceColour(service, theme) }} aria-hidden />
-      <span className="service-chip-name">{service}</span>
+      <i style={{ background: colours.get(service) }} aria-hidden />
+      <span className="service-chip-name" title={showControls(service)}>
+        <ForeignText text={service} />
+      </span>
       {spanCount !== undefined && (
         <span className="service-chip-count">
           <FormattedNumber value={spanCount} />

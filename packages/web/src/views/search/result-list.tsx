@@ -1,10 +1,11 @@
 import type { SearchResponse } from '@clew/model';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useLayoutEffect, useRef } from 'react';
+import { type ReactNode, useLayoutEffect, useMemo, useRef } from 'react';
 import { useIntl } from 'react-intl';
 import { underBase } from '../../fetch/base-path.ts';
 import type { SearchAddress } from '../../fetch/search-address.ts';
 import { CopyButton } from '../copy-button.tsx';
+import { ServiceColoursProvider } from '../service-colours.tsx';
 import { useText } from '../text.ts';
 import { useZoneName } from '../time-text.ts';
 import { toMicroseconds } from './local-time.ts';
@@ -38,11 +39,15 @@ export function ResultList({ result, address, visit }: ResultListProps): ReactNo
     scroller.current!.scrollTop = scrollTops.get(visit) ?? 0;
   }, [visit]);
   const zone = useZoneName();
+  const services = useMemo(
+    () => result.traces.flatMap((trace) => trace.services.map(({ service }) => service)),
+    [result],
+  );
   const longestNs = result.traces.reduce((longest, trace) => Math.max(longest, trace.durationNs), 1);
   const time = (ms: number): string =>
     intl.formatDate(ms, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
   return (
-    <>
+    <ServiceColoursProvider services={services}>
       <div className="results-head">
         <h1>{say(result.hasMore ? 'search.newest' : 'search.all', { count: result.traces.length })}</h1>
         <span className="results-window">
@@ -67,7 +72,7 @@ export function ResultList({ result, address, visit }: ResultListProps): ReactNo
           ))}
         </ul>
       </div>
-    </>
+    </ServiceColoursProvider>
   );
 }
 

@@ -2,9 +2,9 @@ import { formatDuration, type TraceSummary } from '@clew/model';
 import { Link } from '@tanstack/react-router';
 import { CircleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { serviceColour } from '../../draw/service-colour.ts';
-import { usePreferences } from '../preferences.tsx';
+import { ForeignText } from '../foreign-text.tsx';
 import { ServiceChip } from '../service-chip.tsx';
+import { useServiceColours } from '../service-colours.tsx';
 import { useText } from '../text.ts';
 import { useTimeText } from '../time-text.ts';
 
@@ -21,7 +21,7 @@ export interface ResultRowProps {
 
 export function ResultRow({ trace, longestNs, topPx, heightPx }: ResultRowProps): ReactNode {
   const say = useText();
-  const { theme } = usePreferences();
+  const colours = useServiceColours();
   const { absolute, short, relative } = useTimeText(trace.startNs);
   const hidden = trace.services.length - maxChips;
   const share = Math.max(trace.durationNs / longestNs, 0.003);
@@ -29,8 +29,12 @@ export function ResultRow({ trace, longestNs, topPx, heightPx }: ResultRowProps)
     <li className="result" style={{ top: topPx, height: heightPx }}>
       <Link to="/trace/$traceId" params={{ traceId: trace.traceId }} search={{}}>
         <span className="result-title">
-          <b>{trace.rootService}</b>
-          <span>{trace.rootName}</span>
+          <b>
+            <ForeignText text={trace.rootService.slice(0, 300)} />
+          </b>
+          <span>
+            <ForeignText text={trace.rootName.slice(0, 300) || say('span.noName')} />
+          </span>
         </span>
         <span className="result-time" title={absolute}>
           <span>{short}</span> <span className="result-ago">{relative}</span>
@@ -51,7 +55,7 @@ export function ResultRow({ trace, longestNs, topPx, heightPx }: ResultRowProps)
           <span>{say('search.spans', { count: trace.spanCount })}</span>
         </span>
         <span className="result-bar" aria-hidden>
-          <i style={{ width: `${share * 100}%`, background: serviceColour(trace.rootService, theme) }} />
+          <i style={{ width: `${share * 100}%`, background: colours.get(trace.rootService) }} />
         </span>
       </Link>
     </li>

@@ -7,7 +7,9 @@ import { CopyButton } from '../copy-button.tsx';
 import { ServiceChip } from '../service-chip.tsx';
 import { useText } from '../text.ts';
 import { useTimeText } from '../time-text.ts';
-import { AttributeTable } from './attribute-table.tsx';
+import { Ancestors } from './ancestors.tsx';
+import { AttributeTable, LongText } from './attribute-table.tsx';
+import { FaultList } from './fault-list.tsx';
 import './span-details.css';
 
 const kinds: readonly MessageId[] = [
@@ -23,12 +25,14 @@ const statuses: readonly MessageId[] = ['status.unset', 'status.ok', 'status.err
 export interface SpanDetailsPanelProps {
   readonly table: TraceTable;
   readonly row: number;
+  /** Bits of `findFaults`. */
+  readonly faults: number;
   onClose(): void;
   onSelect(row: number): void;
 }
 
 /** All that is known of the selected span. */
-export function SpanDetailsPanel({ table, row, onClose, onSelect }: SpanDetailsPanelProps): ReactNode {
+export function SpanDetailsPanel({ table, row, faults, onClose, onSelect }: SpanDetailsPanelProps): ReactNode {
   const say = useText();
   const span = useMemo(() => detailsOf(table, row), [table, row]);
   const { absolute } = useTimeText(span.startNs);
@@ -38,17 +42,24 @@ export function SpanDetailsPanel({ table, row, onClose, onSelect }: SpanDetailsP
       <header>
         <div className="span-details-title">
           <ServiceChip service={span.service} />
-          <h2>{span.name}</h2>
+          <h2>
+            <LongText text={span.name || say('span.noName')} />
+          </h2>
         </div>
         <button type="button" className="icon-button small" onClick={onClose} aria-label={say('action.close')}>
           <X size={16} aria-hidden />
         </button>
       </header>
-      <div className="span-details-scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too */}
+      <section className="span-details-scroll" tabIndex={0} aria-label={say('details.title')}>
+        <FaultList faults={faults} />
+        <Ancestors table={table} row={row} onSelect={onSelect} />
         {span.statusCode === 2 && (
           <p className="span-error">
             <CircleAlert size={15} aria-hidden />
-            <span>{span.statusMessage === '' ? say('span.failed') : span.statusMessage}</span>
+            <span>
+              {span.statusMessage === '' ? say('span.failed') : <LongText text={span.statusMessage} keep={'\n\t'} />}
+            </span>
           </p>
         )}
         <dl className="span-times">
@@ -103,20 +114,29 @@ export function SpanDetailsPanel({ table, row, onClose, onSelect }: SpanDetailsP
             <Item name={say('details.start')}>{absolute}</Item>
             {span.scope.name !== '' && (
               <Item name={say('details.scope')}>
-                {span.scope.name} <small>{span.scope.version}</small>
+                <LongText text={span.scope.name} />{' '}
+                <small>
+                  <LongText text={span.scope.version} />
+                </small>
               </Item>
             )}
-            {span.scope.schemaUrl !== '' && <Item name={say('details.schemaUrl')}>{span.scope.schemaUrl}</Item>}
+            {span.scope.schemaUrl !== '' && (
+              <Item name={say('details.schemaUrl')}>
+                <LongText text={span.scope.schemaUrl} />
+              </Item>
+            )}
             {span.traceState !== '' && (
               <Item name={say('details.traceState')}>
-                <code>{span.traceState}</code>
+                <code>
+                  <LongText text={span.traceState} />
+                </code>
               </Item>
             )}
           </dl>
           {span.scope.attributes.length > 0 && <AttributeTable attributes={span.scope.attributes} />}
           <Dropped count={span.scope.droppedAttributesCount} />
         </Section>
-      </div>
+      </section>
     </aside>
   );
 }
@@ -174,7 +194,9 @@ function EventItem({ event }: { readonly event: SpanEvent }): ReactNode {
   return (
     <div className={event.name === 'exception' ? 'span-event exception' : 'span-event'}>
       <p className="span-event-title">
-        <span>{event.name}</span>
+        <span>
+          <LongText text={event.name} />
+        </span>
         <span className="span-event-time">
           {offsetNs === undefined ? say('details.noTime') : `${offsetNs < 0 ? '' : '+'}${formatDuration(offsetNs)}`}
         </span>

@@ -1,5 +1,6 @@
 import { formatDuration, type TraceTable } from '@clew/model';
 import { type ReactNode, type RefObject, useCallback, useSyncExternalStore } from 'react';
+import { showControls } from '../../draw/visible-text.ts';
 import { rangeInView, rowHeightPx } from '../../layout/row-range.ts';
 import type { VisibleRows } from '../../table/visible-rows.ts';
 import { useText } from '../text.ts';
@@ -57,7 +58,7 @@ export function SpanTree({ table, visible, state, store, scroller, contentPx }: 
               aria-posinset={tree.siblingIndex[row]! + 1}
               aria-expanded={tree.childCount[row] === 0 ? undefined : !state.collapsed.has(row)}
               aria-selected={row === state.selectedRow}
-              aria-label={`${table.services[table.service[row]!]}, ${table.names[table.name[row]!]}, ${formatDuration(
+              aria-label={`${nameOf(table.services[table.service[row]!]!)}, ${nameOf(table.names[table.name[row]!]! || say('span.noName'))}, ${formatDuration(
                 table.spanDurationNs[row]!,
               )}${error}`}
               style={{ top: Math.min(place * rowHeightPx, contentPx - rowHeightPx) }}
@@ -67,6 +68,11 @@ export function SpanTree({ table, visible, state, store, scroller, contentPx }: 
       </div>
     </div>
   );
+}
+
+/** Long names are cut: nobody listens to 5,000 characters. */
+function nameOf(text: string): string {
+  return showControls(text.length > 300 ? `${text.slice(0, 300)}…` : text);
 }
 
 function itemId(row: number): string {

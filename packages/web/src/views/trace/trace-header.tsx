@@ -4,6 +4,7 @@ import { type ReactNode, type RefObject, useMemo } from 'react';
 import { useIntl } from 'react-intl';
 import { totalServices } from '../../table/service-totals.ts';
 import { CopyButton } from '../copy-button.tsx';
+import { ForeignText } from '../foreign-text.tsx';
 import { ServiceChip } from '../service-chip.tsx';
 import { useText } from '../text.ts';
 import { useTimeText } from '../time-text.ts';
@@ -32,7 +33,10 @@ export function TraceHeader(props: TraceHeaderProps): ReactNode {
     <header className="trace-header">
       <div className="trace-title">
         <h1>
-          <b>{table.services[table.service[rootRow]!]}</b> {table.names[table.name[rootRow]!]}
+          <b>
+            <ForeignText text={table.services[table.service[rootRow]!]!} />
+          </b>{' '}
+          <ForeignText text={table.names[table.name[rootRow]!]!.slice(0, 500) || say('span.noName')} />
         </h1>
         <span className="trace-id">{table.traceId}</span>
         <CopyButton text={table.traceId} label={say('trace.copyId')} />
@@ -51,7 +55,8 @@ export function TraceHeader(props: TraceHeaderProps): ReactNode {
         </div>
       </dl>
       <div className="trace-tools">
-        <ul className="trace-services" aria-label={say('trace.services')}>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too */}
+        <ul className="trace-services" aria-label={say('trace.services')} tabIndex={0}>
           {services.map(({ service, spanCount }) => (
             <li key={service}>
               <ServiceChip service={service} spanCount={spanCount} />
@@ -98,9 +103,7 @@ function FilterBox({ filter, matchCount, filterInput, onFilter, onNextMatch }: T
       />
       {matchCount !== undefined && (
         <>
-          <span className="match-count" role="status">
-            {say('trace.matches', { count: matchCount })}
-          </span>
+          <span className="match-count">{say('trace.matches', { count: matchCount })}</span>
           <ToolButton label={say('trace.previousMatch')} onClick={() => onNextMatch(-1)}>
             <ChevronUp size={14} aria-hidden />
           </ToolButton>

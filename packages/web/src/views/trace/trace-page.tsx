@@ -1,13 +1,15 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { LoaderCircle, SearchX } from 'lucide-react';
+import { SearchX } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { RefusedError } from '../../fetch/http.ts';
 import { traceQuery } from '../../table/load-trace.ts';
 import { ErrorNotice } from '../error-notice.tsx';
 import { Notice } from '../notice.tsx';
+import { ServiceColoursProvider } from '../service-colours.tsx';
 import { useText } from '../text.ts';
 import type { TraceAddress } from './trace-address.ts';
+import { TraceLoading } from './trace-loading.tsx';
 import { TraceView } from './trace-view.tsx';
 import './trace-page.css';
 
@@ -36,7 +38,19 @@ export function TracePage({ traceId, address }: TracePageProps): ReactNode {
       </Notice>
     );
   }
-  if (trace.error !== null) return <ErrorNotice error={trace.error} onRetry={() => void trace.refetch()} />;
-  if (trace.data === undefined) return <Notice icon={LoaderCircle} title={say('trace.loading')} />;
-  return <TraceView table={trace.data} address={address} />;
+  if (trace.error !== null && trace.data === undefined)
+    return <ErrorNotice error={trace.error} onRetry={() => void trace.refetch()} />;
+  if (trace.data === undefined) return <TraceLoading traceId={traceId} />;
+  return (
+    <ServiceColoursProvider services={trace.data.services}>
+      {/* Rows are of one table: a view of another one starts from the address, which has all of it. */}
+      <TraceView
+        key={trace.dataUpdatedAt}
+        table={trace.data}
+        address={address}
+        isRefreshing={trace.isFetching}
+        onRefresh={() => void trace.refetch()}
+      />
+    </ServiceColoursProvider>
+  );
 }

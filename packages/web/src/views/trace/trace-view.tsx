@@ -1,13 +1,16 @@
 import { findText, rowOfSpan, type TraceTable } from '@clew/model';
 import { type ReactNode, useDeferredValue, useEffect, useMemo, useReducer, useRef, useState } from 'react';
-import { serviceColour } from '../../draw/service-colour.ts';
+import { showControls } from '../../draw/visible-text.ts';
+import { findFaults } from '../../table/trace-faults.ts';
 import { listVisibleRows } from '../../table/visible-rows.ts';
-import { usePreferences } from '../preferences.tsx';
+import { useServiceColours } from '../service-colours.tsx';
 import { useText } from '../text.ts';
+import { Announcement } from './announcement.tsx';
 import { KeyboardHelp } from './keyboard-help.tsx';
 import { Minimap } from './minimap.tsx';
 import { SpanDetailsPanel } from './span-details.tsx';
 import { readZoom, type TraceAddress } from './trace-address.ts';
+import { TraceFaults } from './trace-faults.tsx';
 import { TraceHeader } from './trace-header.tsx';
 import { useTraceKeys } from './trace-keys.ts';
 import { nextMatch, reduceTrace, stateOf, type TraceAction, type TraceState } from './trace-state.ts';
@@ -18,11 +21,13 @@ import { Waterfall } from './waterfall.tsx';
 export interface TraceViewProps {
   readonly table: TraceTable;
   readonly address: TraceAddress;
+  readonly isRefreshing: boolean;
+  /** Asks for the spans that have arrived since. */
+  onRefresh(): void;
 }
 
-export function TraceView({ table, address }: TraceViewProps): ReactNode {
+export function TraceView({ table, address, isRefreshing, onRefresh }: TraceViewProps): ReactNode {
   const say = useText();
-  const { theme } = usePreferences();
   const [state, dispatch] = useReducer(
     (before: TraceState, action: TraceAction) => reduceTrace(table, before, action),
     undefined,
@@ -32,7 +37,9 @@ export function TraceView({ table, address }: TraceViewProps): ReactNode {
   const [store] = useState(() => createViewportStore(readZoom(table, address)));
   const filterInput = useRef<HTMLInputElement>(null);
   const visible = useMemo(() => listVisibleRows(table.tree, state.collapsed), [table, state.collapsed]);
-  const serviceColours = useMemo(() => table.services.map((service) => serviceColour(service, theme)), [table, theme]);
+  const colours = useServiceColours();
+  const serviceColours = useMemo(() => table.services.map((service) => colours.get(service)!), [table, colours]);
+  const faults = useMemo(() => findFaults(table), [table]);
   const wanted = useDeferredValue(state.filter.trim());
   const matches = useMemo(() => (wanted === '' ? undefined : findText(table, wanted)), [table, wanted]);
   const matchCount = useMemo(() => matches?.reduce((sum, mark) => sum + mark, 0), [matches]);
@@ -42,7 +49,7 @@ export function TraceView({ table, address }: TraceViewProps): ReactNode {
   const rootRow = table.tree.order[0]!;
   const title = `${table.services[table.service[rootRow]!]}: ${table.names[table.name[rootRow]!]}`;
   useEffect(() => {
-    document.title = `${title} – Clew`;
+    document.title = `${showControls(title.slice(0, 200))} – Clew`;
   }, [title]);
 
   const isSpanMissing = address.span !== undefined && rowOfSpan(table, address.span) === -1;
@@ -68,6 +75,8 @@ export function TraceView({ table, address }: TraceViewProps): ReactNode {
           {say('trace.spanMissing', { spanId: address.span! })}
         </p>
       )}
+      <TraceFaults faults={faults} onRefresh={onRefresh} isRefreshing={isRefreshing} />
+      <Announcement table={table} store={store} matchCount={matchCount} />
       <div className="trace-body">
         <div className="trace-picture">
           <Minimap table={table} rows={visible.rows} store={store} serviceColours={serviceColours} />
@@ -78,6 +87,7 @@ export function TraceView({ table, address }: TraceViewProps): ReactNode {
             dispatch={dispatch}
             store={store}
             matches={matches}
+            faults={faults}
             serviceColours={serviceColours}
           />
         </div>
@@ -85,6 +95,7 @@ export function TraceView({ table, address }: TraceViewProps): ReactNode {
           <SpanDetailsPanel
             table={table}
             row={state.selectedRow}
+            faults={faults[state.selectedRow]!}
             onClose={() => dispatch({ type: 'closeDetails' })}
             onSelect={(row) => dispatch({ type: 'select', row })}
           />

@@ -1,17 +1,21 @@
 import { formatDuration, type TraceTable } from '@clew/model';
 import { type ReactNode, type Ref, useSyncExternalStore } from 'react';
+import { ForeignText } from '../foreign-text.tsx';
 import { ServiceChip } from '../service-chip.tsx';
 import { useText } from '../text.ts';
+import { FaultList } from './fault-list.tsx';
 import type { ViewportStore } from './viewport.ts';
 
 export interface WaterfallTooltipProps {
   readonly ref: Ref<HTMLDivElement>;
   readonly table: TraceTable;
   readonly store: ViewportStore;
+  /** By row, see findFaults. */
+  readonly faults: Uint8Array;
 }
 
 /** The span under the pointer in short; the pointer's handler places it. Always there, so that it can be measured. */
-export function WaterfallTooltip({ ref, table, store }: WaterfallTooltipProps): ReactNode {
+export function WaterfallTooltip({ ref, table, store, faults }: WaterfallTooltipProps): ReactNode {
   const say = useText();
   const row = useSyncExternalStore(store.subscribe, () => store.get().hoveredRow);
   return (
@@ -20,7 +24,7 @@ export function WaterfallTooltip({ ref, table, store }: WaterfallTooltipProps): 
         <>
           <div className="tooltip-title">
             <ServiceChip service={table.services[table.service[row]!]!} />
-            <span>{table.names[table.name[row]!]}</span>
+            <ForeignText text={table.names[table.name[row]!]!.slice(0, 300) || say('span.noName')} />
           </div>
           <dl>
             <dt>{say('span.duration')}</dt>
@@ -36,6 +40,7 @@ export function WaterfallTooltip({ ref, table, store }: WaterfallTooltipProps): 
               </>
             )}
           </dl>
+          <FaultList faults={faults[row]!} />
           {table.status[row] === 2 && <p className="tooltip-error">{say('span.failed')}</p>}
         </>
       )}

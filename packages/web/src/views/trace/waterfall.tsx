@@ -6,6 +6,7 @@ import { contentHeight, rangeInView, scrollTopToShow } from '../../layout/row-ra
 import { panWindow } from '../../layout/time-window.ts';
 import type { VisibleRows } from '../../table/visible-rows.ts';
 import { usePreferences } from '../preferences.tsx';
+import { useText } from '../text.ts';
 import { usePixelRatio } from './pixel-ratio.ts';
 import { SpanTree } from './span-tree.tsx';
 import type { TraceAction, TraceState } from './trace-state.ts';
@@ -13,8 +14,10 @@ import { barScale, drawOnChange, type ViewportStore } from './viewport.ts';
 import { useWaterfallPointer } from './waterfall-pointer.ts';
 import { WaterfallTooltip } from './waterfall-tooltip.tsx';
 
-/** The column of names at first, where there is room. */
-const wideNamesPx = 340;
+/** The column of names at first: this part of the width, within these bounds, and never more than two fifths. */
+const namesShare = 0.24;
+const leastNamesPx = 340;
+const mostNamesPx = 620;
 
 export interface WaterfallProps {
   readonly table: TraceTable;
@@ -24,11 +27,14 @@ export interface WaterfallProps {
   readonly store: ViewportStore;
   readonly matches: Uint8Array | undefined;
   readonly serviceColours: readonly string[];
+  /** By row, see findFaults. */
+  readonly faults: Uint8Array;
 }
 
 /** The canvas, and over it the scrolled tree that it is a picture of. */
 export function Waterfall(props: WaterfallProps): ReactNode {
-  const { table, visible, state, dispatch, store, matches, serviceColours } = props;
+  const { table, visible, state, dispatch, store, matches, serviceColours, faults } = props;
+  const noName = useText()('span.noName');
   const { theme } = usePreferences();
   const ratio = usePixelRatio();
   const frame = useRef<HTMLDivElement>(null);
@@ -38,7 +44,9 @@ export function Waterfall(props: WaterfallProps): ReactNode {
   useLayoutEffect(() => {
     const element = scroller.current!;
     const measure = (): void => store.set({ widthPx: element.clientWidth, viewPx: element.clientHeight });
-    store.set({ nameWidthPx: Math.min(wideNamesPx, Math.round(element.clientWidth * 0.4)) });
+    const widthPx = element.clientWidth;
+    const namesPx = Math.min(Math.max(widthPx * namesShare, leastNamesPx), mostNamesPx, widthPx * 0.4);
+    store.set({ nameWidthPx: Math.round(namesPx) });
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     measure();
@@ -66,11 +74,13 @@ export function Waterfall(props: WaterfallProps): ReactNode {
         selectedRow: state.selectedRow,
         hoveredRow: viewport.hoveredRow,
         matches,
+        faults,
+        noName,
         colours,
         serviceColours,
       });
     });
-  }, [table, visible, state, store, matches, serviceColours, theme, ratio]);
+  }, [table, visible, state, store, matches, serviceColours, faults, noName, theme, ratio]);
 
   useLayoutEffect(() => {
     const element = scroller.current!;
@@ -101,7 +111,7 @@ export function Waterfall(props: WaterfallProps): ReactNode {
         scroller={scroller}
         contentPx={contentHeight(visible.rows.length)}
       />
-      <WaterfallTooltip ref={tooltip} table={table} store={store} />
+      <WaterfallTooltip ref={tooltip} table={table} store={store} faults={faults} />
     </div>
   );
 }
