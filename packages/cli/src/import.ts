@@ -30,6 +30,8 @@ export async function runImport(paths: readonly string[], options: ImportOptions
   const files: ImportedFile[] = [];
   try {
     for (const path of paths) files.push(await importFile(await openSource(path), sender, progress));
+    const nothing = files.find(({ spans }) => spans === 0);
+    if (nothing !== undefined) throw new CliError(explainNothing(nothing));
   } finally {
     progress.end();
     // Also when a later one fails: whoever imports these again has their spans twice.
@@ -72,6 +74,11 @@ async function importFile(source: ImportSource, sender: SpanSender, progress: Im
   }
   const { acceptedSpans, ...rejections } = sumResults(results);
   return { file: source.name, format, spans: acceptedSpans, ...rejections };
+}
+
+function explainNothing({ file, rejectedSpans, rejectionReason }: ImportedFile): string {
+  if (rejectedSpans === 0) return `${file}: there are no spans in it`;
+  return `${file}: none of its ${countOf(rejectedSpans, 'span')} could be imported: ${rejectionReason}`;
 }
 
 /** Names the file, and says how much of it the server has by now. */

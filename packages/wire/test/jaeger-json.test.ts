@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addJaegerJsonTrace, InvalidSpanError, TraceRequestBuilder } from '@clew/wire';
+import { addJaegerJsonTrace, InvalidSpanError, parseElement, TraceRequestBuilder } from '@clew/wire';
 import { decodeSpans } from './converted-spans.js';
 
 const traceID = '463ac35c9f6413ad48485a3953bb6124';
 
+const parse = (json: string) => parseElement({ key: '', bytes: new TextEncoder().encode(json), line: 1 });
+
 function convert(trace: unknown) {
+  return convertText(JSON.stringify(trace));
+}
+
+function convertText(json: string) {
   const builder = new TraceRequestBuilder();
-  addJaegerJsonTrace(trace, builder);
+  addJaegerJsonTrace(parse(json), builder);
   const converted = builder.take();
   return { ...converted, spans: decodeSpans(converted) };
 }
@@ -107,6 +113,49 @@ test('a trace as Jaeger saves it keeps types, references and the process of each
   assert.deepEqual(byName.get('nowhere')!.resource, { 'service.name': { string: 'unknown_service' } });
 });
 
+test('a number keeps all its digits, as a number and as text, whatever the type of its tag', () => {
+  const tags = [
+    '{"key":"number","type":"int64","value":780177723283783681}',
+    '{"key":"text","type":"int64","value":"780177723283783681"}',
+    '{"key":"most","type":"int64","value":9223372036854775807}',
+    '{"key":"least","type":"int64","value":-9223372036854775808}',
+    '{"key":"too large","type":"int64","value":9223372036854775808}',
+    '{"key":"too small","type":"int64","value":"-9223372036854775809"}',
+    '{"key":"exponent","type":"int64","value":1.5e3}',
+    '{"key":"no integer","type":"int64","value":1.5}',
+    '{"key":"untyped","value":780177723283783681}',
+    '{"key":"untyped half","value":0.5}',
+    '{"key":"nested","value":{"a":[9007199254740993]}}',
+    '{"key":"real","type":"float64","value":"0.5"}',
+    '{"key":"none","type":"float64","value":"-Infinity"}',
+    '{"key":"true","type":"bool","value":"true"}',
+  ];
+  const { spans } = convertText(`{"spans":[{"traceID":"1","spanID":"1","startTime":1796040000000000.9,"duration":"7e2",
+    "logs":[{"timestamp":"1796040000000001","fields":[{"key":"n","type":"int64","value":9223372036854775201}]}],
+    "tags":[${tags.join()}]}]}`);
+  assert.deepEqual(spans[0]!.attributes, {
+    number: { int: 780_177_723_283_783_681n },
+    text: { int: 780_177_723_283_783_681n },
+    most: { int: 9_223_372_036_854_775_807n },
+    least: { int: -9_223_372_036_854_775_808n },
+    'too large': { string: '9223372036854775808' },
+    'too small': { string: '-9223372036854775809' },
+    exponent: { int: 1_500n },
+    'no integer': { double: 1.5 },
+    untyped: { int: 780_177_723_283_783_681n },
+    'untyped half': { double: 0.5 },
+    nested: { map: { values: [{ key: 'a', value: { array: { values: [{ int: 9_007_199_254_740_993n }] } } }] } },
+    real: { double: 0.5 },
+    none: { double: Number.NEGATIVE_INFINITY },
+    true: { bool: true },
+  });
+  assert.equal(spans[0]!.start, 1_796_040_000_000_000_000n);
+  assert.equal(spans[0]!.end, 1_796_040_000_000_700_000n);
+  assert.deepEqual(spans[0]!.events, [
+    { time: 1_796_040_000_000_001_000n, attributes: { n: { int: 9_223_372_036_854_775_201n } } },
+  ]);
+});
+
 test('a span that cannot be read is counted with the reason, and the others are kept', () => {
   const [good] = trace.spans;
   for (const [bad, reason] of [
@@ -131,6 +180,7 @@ test('a span that cannot be read is counted with the reason, and the others are 
 
 test('what is no trace is refused', () => {
   for (const value of [null, 5, [], { spans: {} }, { spans: [], processes: [] }, { processes: { p1: 1 } }]) {
-    assert.throws(() => addJaegerJsonTrace(value, new TraceRequestBuilder()), InvalidSpanError);
+    const parsed = parse(JSON.stringify(value));
+    assert.throws(() => addJaegerJsonTrace(parsed, new TraceRequestBuilder()), InvalidSpanError);
   }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { JsonText, MalformedJsonError, parseElement, readJsonElements } from '@clew/wire';
+import { JsonNumber, JsonText, MalformedJsonError, parseElement, readJsonElements } from '@clew/wire';
 import fc from 'fast-check';
 
 const encoder = new TextEncoder();
@@ -9,6 +9,14 @@ interface Cut {
   readonly key: string;
   readonly value: unknown;
   readonly line: number;
+}
+
+/** As `JSON.parse` makes it. */
+function withDoubles(value: unknown): unknown {
+  if (value instanceof JsonNumber) return Number(value.text);
+  if (Array.isArray(value)) return value.map(withDoubles);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withDoubles(item)]));
 }
 
 /** Cuts text that arrives in chunks of these sizes, again and again. */
@@ -20,7 +28,7 @@ function cut(text: string, keys: readonly string[], chunkSizes: readonly number[
   let chunk = 0;
   for (const element of readJsonElements(json, keys, maxElementBytes)) {
     if (element !== null) {
-      cuts.push({ key: element.key, value: parseElement(element), line: element.line });
+      cuts.push({ key: element.key, value: withDoubles(parseElement(element)), line: element.line });
       continue;
     }
     const size = chunkSizes[chunk++ % chunkSizes.length]!;
@@ -81,6 +89,18 @@ describe('cutting JSON into elements', () => {
     );
   });
 
+  test('looks into the objects of wrappers, one level deep', () => {
+    const json = new JsonText(encoder.encode('{"w":{"a":[1],"x":2},"a":[3]}\n{"w":null}\n{"w":{"a":[4]}}'));
+    const elements = Array.from(readJsonElements(json, ['a'], 100, ['w']), (element) =>
+      withDoubles(parseElement(element!)),
+    );
+    assert.deepEqual(elements, [1, 3, 4]);
+    assert.throws(
+      () => [...readJsonElements(new JsonText(encoder.encode('{"w":{"w":{"a":[1]}}}')), ['a'], 100, ['w'])],
+      /^MalformedJsonError: unexpected JSON in line 1: an object without a; it has w$/,
+    );
+  });
+
   test('keeps text that is longer than its first buffer, whose elements stand across the places where it is moved', () => {
     const elements = Array.from({ length: 3_000 }, (_, i) => ({ i, text: 'ü'.repeat(i % 100) }));
     for (const size of [997, 7_000, 100_000]) {
@@ -131,12 +151,13 @@ describe('cutting JSON into elements', () => {
     ['[,1]', [], /a value must be there; got ","/],
     ['[1,]', [], /a value must be there; got "\]"/],
     ['[1]]', [], /nothing more may follow behind the array/],
-    ['[nul]', [], /line 1: Unexpected/],
+    ['[nul]', [], /line 1: null must be there; got "n"/],
     ['[{"a":[[}]', [], /the text ends in the middle of the value that begins here/],
-    ['[1,\n{"a":[}]', [], /line 2: Unexpected token/],
-    ['[1]', ['a'], /an object with a must be there; got "\["/],
+    ['[1,\n{"a":[}]', [], /line 2: a value must be there; got "}" after "{\\"a\\":\["/],
+    ['[1]', ['a'], /^unexpected JSON in line 1: an object with a must be there; got an array/],
     ['', ['a', 'b'], /an object with a or b must be there; got the end of the text/],
-    ['{"x":1,"y":2}', ['a', 'b'], /an object without a or b; it has x, y/],
+    ['{"a":[]}', [], /^unexpected JSON in line 1: an array must be there; got an object/],
+    ['{"x":1,"y":2}', ['a', 'b'], /^unexpected JSON in line 1: an object without a or b; it has x, y/],
     ['{"a":5}', ['a'], /"a" must be an array; got "5"/],
     ['{"a":{}}', ['a'], /"a" must be an array; got "\{"/],
     ['{"a"[]}', ['a'], /: must follow the key "a"; got "\["/],

@@ -22,7 +22,7 @@ export function toOtlp({ encoding, bytes }: ExportRequest): OtlpRequest {
       return { request: bytes, rejectedSpans: 0, rejectionReason: '' };
     case 'json':
       checkJsonElements(bytes);
-      return { request: otlpJsonToProtobuf(bytes), rejectedSpans: 0, rejectionReason: '' };
+      return convertOtlpJson(bytes);
     case 'zipkin-json':
       checkJsonElements(bytes);
       return zipkinJsonToOtlp(bytes, Date.now() * 1_000);
@@ -33,4 +33,14 @@ export function toOtlp({ encoding, bytes }: ExportRequest): OtlpRequest {
     case 'jaeger-protobuf':
       return jaegerProtobufToOtlp(bytes);
   }
+}
+
+function convertOtlpJson(bytes: Uint8Array): OtlpRequest {
+  let rejectedSpans = 0;
+  let rejectionReason = '';
+  const request = otlpJsonToProtobuf(bytes, (spans, reason) => {
+    rejectedSpans += spans;
+    rejectionReason ||= reason;
+  });
+  return { request, rejectedSpans, rejectionReason };
 }

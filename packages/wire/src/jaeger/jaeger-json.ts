@@ -1,4 +1,15 @@
-import { InvalidSpanError, type TraceRequestBuilder } from '../otlp/trace-request-builder.ts';
+import { JsonNumber } from '../json/json-reader.ts';
+import {
+  arrayOf,
+  expected,
+  microsecondsOf,
+  numberTextOf,
+  objectOf,
+  textOf,
+  toAttributeValue,
+} from '../json/json-values.ts';
+import { parseWholeNumber } from '../json/whole-number.ts';
+import type { TraceRequestBuilder } from '../otlp/trace-request-builder.ts';
 import { type AttributeValue, Double, type FlatAttributes } from '../otlp/write-attributes.ts';
 import {
   convertJaegerSpan,
@@ -10,7 +21,7 @@ import {
 
 /**
  * Adds the spans of one trace in the JSON that Jaeger's UI saves and its HTTP API answers: an element of `data`, from
- * `JSON.parse`.
+ * `parseElement`.
  *
  * ```
  * { traceID, spans: [ { traceID, spanID, parentSpanID, operationName, flags, startTime us, duration us, processID,
@@ -54,7 +65,7 @@ function readSpan(span: Fields): JaegerSpan {
     parentSpanId: idOf(span.parentSpanID ?? '', 16, 'parentSpanID'),
     operationName: textOf(span.operationName),
     references: arrayOf(span.references, 'references').map(readReference),
-    flags: typeof span.flags === 'number' ? span.flags : 1,
+    flags: flagsOf(span.flags),
     startNs: nanosecondsOf(span.startTime, 'startTime'),
     durationNs: nanosecondsOf(span.duration, 'duration'),
     tags: readTags(span.tags),
@@ -85,17 +96,34 @@ function readTags(value: unknown): AttributeValue[] {
   return tags;
 }
 
-/** By the type that the tag names; a value that is not of it keeps the type that it has. */
+/** By the type that the tag names; a value that is not of it keeps the type that it has, and all its digits. */
 function valueOfTag(type: string, value: unknown): AttributeValue {
-  if (type === 'int64' && isInteger(value)) return BigInt.asIntN(64, BigInt(value));
-  if (type === 'float64' && typeof value === 'number') return new Double(value);
-  if (type === 'binary' && typeof value === 'string') return bytesOf(value) ?? value;
-  return value as AttributeValue;
+  switch (type) {
+    case 'int64': {
+      const text = numberTextOf(value);
+      const integer = text === undefined ? undefined : parseWholeNumber(text);
+      if (integer === undefined) break;
+      // One that 64 bits cannot hold is text: another number would be wrong.
+      return BigInt.asIntN(64, integer) === integer ? integer : text;
+    }
+    case 'float64': {
+      const text = value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? value : numberTextOf(value);
+      if (text === undefined) break;
+      return new Double(Number(text));
+    }
+    case 'bool':
+      if (value === 'true' || value === 'false') return value === 'true';
+      break;
+    case 'binary':
+      if (typeof value === 'string') return bytesOf(value) ?? value;
+  }
+  return toAttributeValue(value);
 }
 
-/** A number beyond 2^53 comes as text. */
-function isInteger(value: unknown): value is number | string {
-  return typeof value === 'number' ? Number.isInteger(value) : typeof value === 'string' && /^-?\d{1,20}$/.test(value);
+/** Sampled, where the file does not say. */
+function flagsOf(value: unknown): number {
+  const flags = value instanceof JsonNumber ? Number(value.text) : 1;
+  return Number.isInteger(flags) ? flags : 1;
 }
 
 function bytesOf(base64: string): Uint8Array | undefined {
@@ -114,28 +142,5 @@ function idOf(value: unknown, digits: 16 | 32, name: string): string {
 }
 
 function nanosecondsOf(value: unknown, name: string): bigint {
-  if (value === undefined || value === null) return 0n;
-  if (typeof value === 'number' && Number.isFinite(value)) return BigInt(Math.trunc(value)) * 1_000n;
-  if (isInteger(value)) return BigInt(value) * 1_000n;
-  throw expected('a number of microseconds', value, name);
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
-}
-
-function arrayOf(value: unknown, name: string): readonly unknown[] {
-  if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw expected('an array', value, name);
-  return value;
-}
-
-function objectOf(value: unknown, name: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw expected('an object', value, name);
-  return value as Fields;
-}
-
-function expected(what: string, value: unknown, name: string): InvalidSpanError {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return new InvalidSpanError(`${name} must be ${what}; got ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`);
+  return (microsecondsOf(value, name) ?? 0n) * 1_000n;
 }

@@ -1,3 +1,19 @@
+import {
+  backslash,
+  carriageReturn,
+  closeBrace,
+  closeBracket,
+  colon,
+  comma,
+  JsonReader,
+  maxJsonDepth,
+  newline,
+  openBrace,
+  openBracket,
+  quote,
+  space,
+  tab,
+} from './json-reader.ts';
 import { JsonText, MalformedJsonError } from './json-text.ts';
 
 /** An element of an array: a span, a trace, the spans of a resource. */
@@ -14,12 +30,6 @@ export interface JsonElement {
 type Reading<Result> = Generator<null, Result>;
 
 /**
- * How deep arrays and objects may nest. Spans nest five levels, values inside them a few more; whoever walks a parsed
- * element with a recursive function must not be driven out of the stack.
- */
-const maxJsonDepth = 500;
-
-/**
  * Cuts JSON text into the elements of its arrays without parsing them, so that a request of a million spans, or a file
  * of gigabytes, is parsed one element at a time and an error names the line of its element.
  *
@@ -27,6 +37,7 @@ const maxJsonDepth = 500;
  * keys []        [ {…}, {…} ]     [ [ {…} ], [ {…} ] ]   the elements of one array, or of the arrays in it
  * keys [a, b]    { "x": 1, "a": [ {…}, {…} ] }           the elements of a and of b, in any number of objects
  *                { "b": [ {…} ] }
+ * wrappers [w]   { "w": { "a": [ {…} ] } }               also of the objects in w
  * ```
  *
  * What is wrong inside an element is found by whoever parses it ({@link parseElement}).
@@ -38,9 +49,11 @@ export function* readJsonElements(
   text: JsonText,
   keys: readonly string[],
   maxElementBytes: number,
+  wrappers: readonly string[] = [],
 ): Generator<JsonElement | null> {
   if ((yield* nextByte(text)) === byteOrderMark[0]) yield* skipByteOrderMark(text);
   if (keys.length === 0) {
+    if ((yield* nextByte(text)) === openBrace) throw unexpected(text, 'an array must be there; got an object');
     yield* expectByte(text, openBracket, 'an array must be there');
     yield* readArray(text, '', maxElementBytes);
     if ((yield* nextByte(text)) !== -1) throw malformed(text, 'nothing more may follow behind the array');
@@ -48,8 +61,9 @@ export function* readJsonElements(
   }
   const expected = `an object with ${keys.join(' or ')} must be there`;
   do {
+    if ((yield* nextByte(text)) === openBracket) throw unexpected(text, `${expected}; got an array`);
     yield* expectByte(text, openBrace, expected);
-    yield* readObject(text, keys, maxElementBytes);
+    yield* readObject(text, keys, maxElementBytes, wrappers);
   } while ((yield* nextByte(text)) !== -1);
 }
 
@@ -64,13 +78,9 @@ export function* cutJson(
   }
 }
 
-/** The value of an element. @throws MalformedJsonError */
+/** The value of an element; its numbers are {@link JsonNumber}s. @throws MalformedJsonError */
 export function parseElement({ bytes, line }: JsonElement): unknown {
-  try {
-    return JSON.parse(decoder.decode(bytes));
-  } catch (error) {
-    throw new MalformedJsonError((error as Error).message, line);
-  }
+  return new JsonReader(bytes, line).parse();
 }
 
 /** Behind the bracket of an array. */
@@ -102,7 +112,12 @@ function* readArray(
 }
 
 /** Behind the brace of an object at the top. */
-function* readObject(text: JsonText, keys: readonly string[], maxElementBytes: number): Generator<JsonElement | null> {
+function* readObject(
+  text: JsonText,
+  keys: readonly string[],
+  maxElementBytes: number,
+  wrappers: readonly string[],
+): Generator<JsonElement | null> {
   const others: string[] = [];
   let hasWanted = false;
   let next = yield* nextByte(text);
@@ -111,8 +126,13 @@ function* readObject(text: JsonText, keys: readonly string[], maxElementBytes: n
     const key = String(parseElement({ key: '', bytes: yield* takeValue(text, maxKeyBytes), line: text.line }));
     yield* expectByte(text, colon, `: must follow the key ${JSON.stringify(key)}`);
     next = yield* nextByte(text);
-    if (!keys.includes(key)) {
-      if (others.length < maxKeysNamed) others.push(key);
+    if (wrappers.includes(key) && next === openBrace) {
+      hasWanted = true;
+      text.advance(1);
+      yield* readObject(text, keys, maxElementBytes, []);
+    } else if (!keys.includes(key)) {
+      if (wrappers.includes(key) && next === letterN) hasWanted = true;
+      else if (others.length < maxKeysNamed) others.push(key);
       yield* takeValue(text, maxElementBytes);
     } else {
       hasWanted = true;
@@ -120,7 +140,7 @@ function* readObject(text: JsonText, keys: readonly string[], maxElementBytes: n
         text.advance(1);
         yield* readArray(text, key, maxElementBytes);
       } else if (decoder.decode(yield* takeValue(text, maxElementBytes)) !== 'null') {
-        throw malformed(text, `${JSON.stringify(key)} must be an array; got ${show(next)}`);
+        throw unexpected(text, `${JSON.stringify(key)} must be an array; got ${show(next)}`);
       }
     }
     next = yield* nextByte(text);
@@ -132,7 +152,7 @@ function* readObject(text: JsonText, keys: readonly string[], maxElementBytes: n
   }
   text.advance(1);
   if (!hasWanted && others.length > 0) {
-    throw malformed(text, `an object without ${keys.join(' or ')}; it has ${others.join(', ')}`);
+    throw unexpected(text, `an object without ${keys.join(' or ')}; it has ${others.join(', ')}`);
   }
 }
 
@@ -224,23 +244,17 @@ function malformed(text: JsonText, what: string): MalformedJsonError {
   return new MalformedJsonError(what, text.line);
 }
 
+function unexpected(text: JsonText, what: string): MalformedJsonError {
+  return new MalformedJsonError(what, text.line, 'unexpected JSON');
+}
+
 function show(byte: number): string {
   if (byte === -1) return 'the end of the text';
   return byte > space && byte < 0x7f ? JSON.stringify(String.fromCharCode(byte)) : `the byte ${byte}`;
 }
 
-const quote = 0x22;
-const comma = 0x2c;
-const colon = 0x3a;
-const backslash = 0x5c;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
-const tab = 0x09;
-const newline = 0x0a;
-const carriageReturn = 0x0d;
-const space = 0x20;
+/** Of null. */
+const letterN = 0x6e;
 const byteOrderMark: readonly number[] = [0xef, 0xbb, 0xbf];
 
 // No key of the formats is longer than 20 bytes.

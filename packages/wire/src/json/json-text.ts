@@ -4,8 +4,9 @@ export class MalformedJsonError extends Error {
   /** Where it is wrong, from 1. */
   readonly line: number;
 
-  constructor(what: string, line: number) {
-    super(`malformed JSON in line ${line}: ${what}`);
+  /** @param problem for JSON that is right, and of another kind than what is read */
+  constructor(what: string, line: number, problem: 'malformed JSON' | 'unexpected JSON' = 'malformed JSON') {
+    super(`${problem} in line ${line}: ${what}`);
     this.line = line;
   }
 }

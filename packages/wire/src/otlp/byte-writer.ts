@@ -133,6 +133,18 @@ export class ByteWriter {
     this.writeRaw(source);
   }
 
+  /** Length, then `[start, end)` of the source. */
+  writeSlice(source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    this.writeVarint(length);
+    this.reserve(length);
+    const { bytes } = this;
+    let { position } = this;
+    if (length > shortStringChars) bytes.set(source.subarray(start, end), position);
+    else for (let at = start; at < end; at++) bytes[position++] = source[at]!;
+    this.position += length;
+  }
+
   /** Length, then UTF-8. A lone surrogate becomes U+FFFD, as protobuf demands valid UTF-8. */
   writeString(text: string): void {
     const length = text.length;

@@ -178,7 +178,7 @@ export class TraceRequestBuilder {
 const maxConvertedBytes = 192 * 1_048_576;
 
 /** Each costs more than a good one: whoever sends nothing else must not keep the server busy. */
-const maxRejectedSpans = 10_000;
+export const maxRejectedSpans = 10_000;
 
 const firstBytes = 4_096;
 

@@ -1,3 +1,6 @@
+import { JsonReader } from '../json/json-reader.ts';
+import { MalformedJsonError } from '../json/json-text.ts';
+import { toAttributeValue } from '../json/json-values.ts';
 import type { AttributeValue } from '../otlp/write-attributes.ts';
 import type { EventSource } from '../otlp/write-span.ts';
 import type { ZipkinAnnotation } from './zipkin-span.ts';
@@ -23,12 +26,14 @@ export function readAnnotation(annotation: ZipkinAnnotation, startUs: number): E
 function readNamedAttributes(text: string): { name: string; attributes: AttributeValue[] } | undefined {
   if (!/^"(?:[^"\\]|\\.)*": *\{/s.test(text) || !text.endsWith('}')) return undefined;
   try {
-    const parsed = JSON.parse(`{${text}}`) as Record<string, Record<string, AttributeValue>>;
-    const [[name, attributes], ...others] = Object.entries(parsed) as [[string, Record<string, AttributeValue>]];
-    return others.length === 0
-      ? { name, attributes: Object.entries(attributes).flat() as AttributeValue[] }
-      : undefined;
-  } catch {
+    const parsed = new JsonReader(encoder.encode(`{${text}}`)).parse() as Record<string, Record<string, unknown>>;
+    const [[name, attributes], ...others] = Object.entries(parsed) as [[string, Record<string, unknown>]];
+    if (others.length > 0) return undefined;
+    return { name, attributes: Object.entries(attributes).flatMap(([key, item]) => [key, toAttributeValue(item)]) };
+  } catch (error) {
+    if (!(error instanceof MalformedJsonError)) throw error;
     return undefined;
   }
 }
+
+const encoder = new TextEncoder();

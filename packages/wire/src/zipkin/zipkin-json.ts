@@ -1,3 +1,4 @@
+import { arrayOf, expected, microsecondsOf, objectOf, textOf } from '../json/json-values.ts';
 import { kindOf } from '../otlp/otel-tags.ts';
 import { InvalidSpanError } from '../otlp/trace-request-builder.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from './zipkin-span.ts';
 
 /**
- * A span of Zipkin's JSON v2, from `JSON.parse`.
+ * A span of Zipkin's JSON v2, from `parseElement`.
  *
  * ```
  * { traceId, id, parentId, kind, name, timestamp, duration, debug, shared,
@@ -30,8 +31,8 @@ export function readZipkinJsonSpan(value: unknown): ZipkinSpan {
   if (Array.isArray(span.binaryAnnotations)) {
     throw new InvalidSpanError('the span has binaryAnnotations, which is Zipkin v1; send the format v2');
   }
-  const timestampUs = microsecondsOf(span.timestamp, 'timestamp');
-  const durationUs = microsecondsOf(span.duration, 'duration') ?? 0;
+  const timestampUs = timeOf(span.timestamp, 'timestamp');
+  const durationUs = timeOf(span.duration, 'duration') ?? 0;
   checkTimes(timestampUs, durationUs);
   return {
     traceId: checkTraceId(idOf(span.traceId, 'traceId')),
@@ -62,11 +63,9 @@ function endpointOf(value: unknown, name: string): ZipkinEndpoint {
 }
 
 function annotationsOf(value: unknown): ZipkinAnnotation[] {
-  if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw expected('an array', value, 'annotations');
-  return value.map((item: unknown) => {
+  return arrayOf(value, 'annotations').map((item) => {
     const annotation = objectOf(item, 'an annotation');
-    const timestampUs = microsecondsOf(annotation.timestamp, 'the timestamp of an annotation');
+    const timestampUs = timeOf(annotation.timestamp, 'the timestamp of an annotation');
     checkTimes(timestampUs, 0);
     return { timestampUs: timestampUs === 0 ? undefined : timestampUs, value: textOf(annotation.value) };
   });
@@ -88,26 +87,8 @@ function idOf(value: unknown, name: string): string {
   return value;
 }
 
-/** Text as it is; other values as JSON writes them, and nothing for what is absent. */
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return value === undefined || value === null ? '' : JSON.stringify(value);
-}
-
-/** Whole microseconds; a fraction is cut off. */
-function microsecondsOf(value: unknown, name: string): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  const number = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-  if (typeof number !== 'number') throw expected('a number of microseconds', value, name);
-  return Math.trunc(number);
-}
-
-function objectOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw expected('an object', value, name);
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function expected(what: string, value: unknown, name: string): InvalidSpanError {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return new InvalidSpanError(`${name} must be ${what}; got ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`);
+/** Microseconds as a double, which is exact for all times that {@link checkTimes} takes. */
+function timeOf(value: unknown, name: string): number | undefined {
+  const microseconds = microsecondsOf(value, name);
+  return microseconds === undefined ? undefined : Number(microseconds);
 }
