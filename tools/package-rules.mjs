@@ -32,7 +32,14 @@ export const packageRules = {
     node: false,
     roots: ['index.ts'],
     // Formats that know nothing of each other, but for those whose spans become OTLP.
-    stages: { otlp: [], native: [], headers: [], json: [], zipkin: ['json', 'otlp'], jaeger: ['otlp'] },
+    stages: {
+      otlp: ['json'],
+      native: [],
+      headers: [],
+      json: [],
+      zipkin: ['json', 'otlp'],
+      jaeger: ['json', 'otlp'],
+    },
   },
   sdk: {
     clew: ['wire'],

@@ -1,6 +1,7 @@
 import { bytesAt, hexAt, type NativeBlock, readNativeBlocks, stringAt } from '@clew/wire';
 import { anyColumnOf, columnOf, createStringPool } from './columns.ts';
 import { computeSelfTimes } from './self-time.ts';
+import { linkSharedParents, type ParentIds } from './shared-parents.ts';
 import { buildSpanIndex, type SpanIndex } from './span-index.ts';
 import { buildTree, parentMissing, type TraceTree } from './tree.ts';
 
@@ -59,8 +60,8 @@ const statusError = 2;
 
 /**
  * Reads the answer of `GET /clew/v1/traces/<id>`: ClickHouse Native blocks with the columns of the table `spans`, and
- * ones of resources, with `resource_hash`, `attributes`, `schema_url` and `dropped_attributes_count`. The bytes are kept by the table and must not change.
- * Throws `TraceTableError` when a column is missing or of another type, and what the reader of wire throws.
+ * ones of resources, with `resource_hash`, `attributes`, `schema_url` and `dropped_attributes_count`. The bytes are kept by
+ * the table and must not change. Throws `TraceTableError` when a column is missing or of another type, and what the reader of wire throws.
  */
 export function tableFromNative(bytes: Uint8Array): TraceTable {
   const all = readNativeBlocks(bytes).filter((block) => block.rowCount > 0);
@@ -83,7 +84,10 @@ export function tableFromNative(bytes: Uint8Array): TraceTable {
   const status = pick(columns.status);
 
   const spanIds = buildSpanIndex(pick(columns.spanIdHigh), pick(columns.spanIdLow));
-  const tree = linkParents(spanIds, pick(columns.parentIdHigh), pick(columns.parentIdLow));
+  const blockOf = pick(columns.blockOf);
+  const rows = pick(columns.rows);
+  const parentIds = { high: pick(columns.parentIdHigh), low: pick(columns.parentIdLow) };
+  const tree = linkParents(spanIds, parentIds, (row) => ({ block: blocks[blockOf[row]!]!, at: rows[row]! }));
   let endNs = 0;
   let errorCount = 0;
   for (let row = 0; row < spanCount; row++) {
@@ -108,8 +112,8 @@ export function tableFromNative(bytes: Uint8Array): TraceTable {
     tree,
     origin: {
       blocks,
-      blockOf: pick(columns.blockOf),
-      rows: pick(columns.rows),
+      blockOf,
+      rows,
       spanIds,
       resources: gatherResources(all),
     },
@@ -232,16 +236,25 @@ function sortedRows(offsets: Float64Array): Uint32Array | undefined {
   return Uint32Array.from(offsets.keys()).sort((a, b) => offsets[a]! - offsets[b]! || a - b);
 }
 
-function linkParents(spanIds: SpanIndex, parentHigh: Uint32Array, parentLow: Uint32Array): TraceTree {
-  const parent = new Int32Array(parentHigh.length).fill(-1);
-  const parentState = new Uint8Array(parentHigh.length);
-  for (let row = 0; row < parent.length; row++) {
-    const high = parentHigh[row]!;
-    const low = parentLow[row]!;
+function linkParents(
+  spanIds: SpanIndex,
+  parentIds: ParentIds,
+  blockOfRow: (row: number) => { readonly block: NativeBlock; readonly at: number },
+): TraceTree {
+  const spanCount = parentIds.high.length;
+  const parent = new Int32Array(spanCount).fill(-1);
+  const parentState = new Uint8Array(spanCount);
+  let isMissing = false;
+  for (let row = 0; row < spanCount; row++) {
+    const high = parentIds.high[row]!;
+    const low = parentIds.low[row]!;
     if (high === 0 && low === 0) continue;
     const up = spanIds.rowOf(high, low);
     parent[row] = up;
-    if (up === -1) parentState[row] = parentMissing;
+    if (up !== -1) continue;
+    parentState[row] = parentMissing;
+    isMissing = true;
   }
+  if (isMissing) linkSharedParents(parent, parentState, parentIds, spanIds, blockOfRow);
   return buildTree(parent, parentState);
 }

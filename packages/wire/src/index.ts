@@ -33,7 +33,6 @@ export { MalformedThriftError } from './jaeger/thrift-reader.ts';
 export { type JsonElement, parseElement, readJsonElements } from './json/json-elements.ts';
 export { JsonNumber } from './json/json-reader.ts';
 export { JsonText, MalformedJsonError } from './json/json-text.ts';
-export { formatJson } from './json/json-values.ts';
 export { bytesAt, hexAt, type NativeColumn, type NumberArray, stringAt } from './native/column.ts';
 export type { ColumnWriter } from './native/column-writer.ts';
 export { FixedColumnWriter } from './native/fixed-column-writer.ts';
@@ -55,6 +54,7 @@ export {
 } from './otlp/attribute-value.ts';
 export { BufferFullError, ByteWriter } from './otlp/byte-writer.ts';
 export { MalformedOtlpJsonError, otlpJsonToProtobuf, type RejectSpans } from './otlp/json-to-protobuf.ts';
+export { formatJson } from './otlp/json-values.ts';
 export { MalformedProtobufError, ProtobufReader } from './otlp/protobuf-reader.ts';
 export {
   type ReadEvent,

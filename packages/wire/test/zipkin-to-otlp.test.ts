@@ -462,7 +462,10 @@ describe('spans that a client and a server of Zipkin share', () => {
     assert.equal(clientSpan!.parentSpanId, id('f'));
     assert.notEqual(serverSpan!.spanId, id('1'));
     assert.equal(serverSpan!.parentSpanId, id('1'));
-    assert.deepEqual(serverSpan!.attributes, { 'zipkin.shared': { bool: true } });
+    assert.deepEqual(serverSpan!.attributes, {
+      'zipkin.shared': { bool: true },
+      'zipkin.parent_id': { string: id('f') },
+    });
     assert.equal(belowSpan!.parentSpanId, serverSpan!.spanId);
     assert.deepEqual(belowSpan!.attributes, {});
   });

@@ -1,4 +1,5 @@
 import { JsonNumber } from '../json/json-reader.ts';
+import { parseWholeNumber } from '../json/whole-number.ts';
 import {
   arrayOf,
   expected,
@@ -7,8 +8,7 @@ import {
   objectOf,
   textOf,
   toAttributeValue,
-} from '../json/json-values.ts';
-import { parseWholeNumber } from '../json/whole-number.ts';
+} from '../otlp/json-values.ts';
 import type { TraceRequestBuilder } from '../otlp/trace-request-builder.ts';
 import { type AttributeValue, Double, type FlatAttributes } from '../otlp/write-attributes.ts';
 import {

@@ -1,6 +1,6 @@
 import { JsonReader } from '../json/json-reader.ts';
 import { MalformedJsonError } from '../json/json-text.ts';
-import { toAttributeValue } from '../json/json-values.ts';
+import { toAttributeValue } from '../otlp/json-values.ts';
 import type { AttributeValue } from '../otlp/write-attributes.ts';
 import type { EventSource } from '../otlp/write-span.ts';
 import type { ZipkinAnnotation } from './zipkin-span.ts';

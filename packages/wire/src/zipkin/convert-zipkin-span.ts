@@ -36,7 +36,11 @@ export function convertZipkinSpan(
   addEndpoint(attributes, 'network.peer', span.remoteEndpoint);
   if (span.timestampUs === undefined) addAttribute(attributes, 'otel.zipkin.absentField.startTime', true);
   if (span.isDebug) addAttribute(attributes, 'zipkin.debug', true);
-  if (id !== span.id) addAttribute(attributes, 'zipkin.shared', true);
+  if (id !== span.id) {
+    addAttribute(attributes, 'zipkin.shared', true);
+    // Where it belongs should the client's half never come.
+    if (span.parentId !== '' && span.parentId !== span.id) addAttribute(attributes, 'zipkin.parent_id', span.parentId);
+  }
   const endUs = startUs + span.durationUs;
   return {
     origin: { resource, scopeName: fields.scopeName, scopeVersion: fields.scopeVersion },

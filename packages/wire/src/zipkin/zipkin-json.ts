@@ -1,4 +1,4 @@
-import { arrayOf, expected, microsecondsOf, objectOf, textOf } from '../json/json-values.ts';
+import { arrayOf, expected, microsecondsOf, objectOf, textOf } from '../otlp/json-values.ts';
 import { kindOf } from '../otlp/otel-tags.ts';
 import { InvalidSpanError } from '../otlp/trace-request-builder.ts';
 import {

@@ -1,7 +1,7 @@
-import { InvalidSpanError } from '../otlp/trace-request-builder.ts';
-import type { AttributeValue } from '../otlp/write-attributes.ts';
-import { JsonNumber } from './json-reader.ts';
-import { parseWholeNumber } from './whole-number.ts';
+import { JsonNumber } from '../json/json-reader.ts';
+import { parseWholeNumber } from '../json/whole-number.ts';
+import { InvalidSpanError } from './trace-request-builder.ts';
+import type { AttributeValue } from './write-attributes.ts';
 
 /** The text of a value that was parsed, its numbers as they were sent. */
 export function formatJson(value: unknown): string {
