@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   type KeyValue,
+  keyValueToJson,
   MalformedJsonError,
   MalformedOtlpJsonError,
   otlpJsonToProtobuf,
@@ -226,6 +227,16 @@ describe('OTLP JSON to protobuf', () => {
     for (const form of ['1e400', '"-1e400"', '"infinity"', '""', 'null1', '{}']) {
       assert.throws(() => otlpJsonToProtobuf(attribute(form)), Error, form);
     }
+  });
+
+  it('reads every double that is written as JSON', () => {
+    fc.assert(
+      fc.property(fc.double(), (value) => {
+        const json = JSON.stringify(keyValueToJson({ key: 'k', value: { type: 'double', value } }));
+        const bytes = otlpJsonToProtobuf(Buffer.from(`{"resourceSpans":[{"resource":{"attributes":[${json}]}}]}`));
+        assert.deepEqual(firstResource(bytes).attributes, [{ key: 'k', value: { type: 'double', value } }]);
+      }),
+    );
   });
 
   it('takes enums by number, of any 32 bits, and by name', () => {

@@ -28,7 +28,7 @@ function anyValueToJson(value: AnyValue): JsonAnyValue {
     case 'int':
       return { intValue: String(value.value) };
     case 'double':
-      return { doubleValue: Number.isFinite(value.value) ? value.value : String(value.value) };
+      return { doubleValue: doubleToJson(value.value) };
     case 'array':
       return { arrayValue: { values: value.values.map(anyValueToJson) } };
     case 'map':
@@ -36,6 +36,12 @@ function anyValueToJson(value: AnyValue): JsonAnyValue {
     case 'bytes':
       return { bytesValue: toBase64(value.value) };
   }
+}
+
+/** `JSON.stringify` knows neither the doubles that are not finite nor the sign of zero. */
+function doubleToJson(value: number): number | string {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? value : String(value);
 }
 
 function toBase64(bytes: Uint8Array): string {
