@@ -174,6 +174,9 @@ const remoteTurns = 16;
 /** Of all tenants together; with several, one may have half of it. */
 const maxOverflowBytes = 2 * 1024 ** 3;
 
+/** Long enough for a network that is gone for a moment. */
+const readerStallMs = 30_000;
+
 /** That of those who are no tenant, then one a tenant. */
 async function startPipelines(
   config: Config,
@@ -338,6 +341,7 @@ async function startServing(
     webRoot: findWebRoot(),
     readiness,
     metrics: main.metrics,
+    readerStallMs,
     tls,
     receivers,
   });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type {
   ErrorResponse,
   OperationMetricsResponse,
@@ -60,6 +62,7 @@ async function listen(
     webRoot,
     readiness,
     metrics,
+    readerStallMs: 30_000,
     tls: undefined,
     receivers: { receivers: [{ receiver: 'otlp-http', url: 'http://0.0.0.0:4318' }], needsToken: false },
     ...options,
@@ -139,7 +142,7 @@ describe('the API', () => {
     assert.equal(trace.status, 200);
     assert.equal(trace.headers.get('content-type'), 'application/octet-stream');
     assert.equal(trace.headers.get('cache-control'), 'no-store');
-    assert.deepEqual([...new Uint8Array(await trace.arrayBuffer()).subarray(0, 2)], [34, 1]);
+    assert.deepEqual([...new Uint8Array(await trace.arrayBuffer()).subarray(0, 2)], [36, 1]);
     const missing = await fetch(`${url}/clew/v1/traces/${traceIdOf(2)}`);
     assert.equal(missing.status, 404);
     const body = (await missing.json()) as { code: string; message: string };
@@ -159,7 +162,7 @@ describe('the API', () => {
       ['/clew/v1/service-graph?start=9&end=8', 400, 'CLEW_PARAMETER_INVALID'],
       ['/clew/v1/attributes?limit=0', 400, 'CLEW_PARAMETER_INVALID'],
       ['/clew/v1/attribute-values', 400, 'CLEW_PARAMETER_INVALID'],
-      ['/clew/v1/traces/abc', 400, 'CLEW_PARAMETER_INVALID'],
+      ['/clew/v1/traces/xyz', 400, 'CLEW_PARAMETER_INVALID'],
       ['/clew/v1/nothing', 404, 'CLEW_ADDRESS_NOT_FOUND'],
       ['/clew/v1/traces/%ff', 400, 'CLEW_REQUEST_INVALID'],
     ];
@@ -189,6 +192,64 @@ describe('the API', () => {
     assert.equal(queries.parts.store.reason, 'the store does not answer');
     await nowhere.close();
     assert.equal((await fetch(`${url}/ready`)).status, 200);
+  });
+});
+
+describe('a reader of a large trace', () => {
+  // More than the sockets in between keep.
+  const large = { trace: 99, service: 'large', name: 'step', durationNs: 5, startMs: Date.now() };
+  const bytes = 40_000_000;
+  let impatient: string;
+
+  before(async () => {
+    const text = `map('text', repeat('0123456789', ${bytes / 1000}))`;
+    await insertSpans(
+      fixture.client,
+      Array.from({ length: 100 }, (_, span) => ({ ...large, span: span + 1, strings: text })),
+    );
+    impatient = await listen({}, { readerStallMs: 2_000 });
+  });
+
+  const read = (address: string): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      request(`${address}/clew/v1/traces/${traceIdOf(99)}`, resolve)
+        .on('error', reject)
+        .end();
+    });
+
+  const countConnections = (app: FastifyInstance) => promisify(app.server.getConnections.bind(app.server))();
+
+  async function until(condition: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    while (!(await condition())) {
+      assert.ok(Date.now() < deadline, `still not true after 60 s: ${condition}`);
+      await sleep(20);
+    }
+  }
+
+  test('who takes nothing is cut off, and learns that it was', async () => {
+    const response = await read(impatient);
+    response.pause();
+    // A socket that is not read does not notice its end.
+    await until(async () => (await countConnections(apps.at(-1)!)) === 0);
+    await assert.rejects(response.toArray(), /aborted/);
+    assert.equal(response.complete, false);
+  });
+
+  test('who takes little at a time is not, however long that lasts', async () => {
+    const response = await read(impatient);
+    let received = 0;
+    let naps = 0;
+    for await (const piece of response) {
+      received += piece.length;
+      // In all three times as long as a reader may take nothing.
+      if (received > (naps + 1) * 300_000 && naps < 30) {
+        naps += 1;
+        await sleep(200);
+      }
+    }
+    assert.ok(naps === 30 && received > bytes, `${received} bytes`);
+    assert.equal(response.complete, true);
   });
 });
 

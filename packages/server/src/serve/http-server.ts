@@ -32,6 +32,8 @@ export interface HttpServerOptions {
   readonly readiness: Readiness;
   /** Of requests that nobody's token came with. */
   readonly metrics: Metrics;
+  /** A reader that has something to read and takes nothing for so long is cut off. */
+  readonly readerStallMs: number;
   /** Undefined: HTTP without TLS. */
   readonly tls: TlsOptions | undefined;
   readonly receivers: ReceiversResponse;
@@ -42,7 +44,8 @@ const requestTimeoutMs = 30_000;
 
 /** Builds the server of UI and API. It does not listen yet. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { targetOf, log, allowsHost, maxConnections, webRoot, readiness, metrics, tls, receivers } = options;
+  const { targetOf, log, allowsHost, maxConnections, webRoot, readiness, metrics, readerStallMs, tls, receivers } =
+    options;
   const app = fastify({
     serverFactory: (handler) => createBoundedServer({ tls, maxConnections, requestTimeoutMs }, handler),
     // Connections that wait for a next request do not hold up the end of the server.
@@ -59,7 +62,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     const { host } = request.headers;
     if (!allowsHost(host)) throw hostRefused(host);
   });
-  cutStalledReaders(app);
+  cutStalledReaders(app, readerStallMs);
   authorizeQueries(app, targetOf);
   scopeQueries(app);
   traceQueries(app);

@@ -1,9 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { StoreClient } from '../store/client.ts';
 
-/** A reader that has unread bytes and takes none for this long is cut off. */
-const maxReaderStallMs = 30_000;
-
 declare module 'fastify' {
   interface FastifyRequest {
     /** For the statements of this request alone: they stop when its caller leaves. Only at addresses of the APIs. */
@@ -32,10 +29,12 @@ export function scopeQueries(app: FastifyInstance): void {
 /**
  * Cuts readers off that take nothing. Node's timeout of a socket counts bytes that the peer takes as activity, so that a
  * reader which is slow is not one of them.
+ *
+ * @param stallMs how long a reader that has something to read may take nothing
  */
-export function cutStalledReaders(app: FastifyInstance): void {
+export function cutStalledReaders(app: FastifyInstance, stallMs: number): void {
   app.addHook('onRequest', async (_request, reply) => {
-    reply.raw.setTimeout(maxReaderStallMs, () => {
+    reply.raw.setTimeout(stallMs, () => {
       // Without unread bytes, it is the reader who waits.
       if (reply.raw.writableLength > 0) reply.raw.destroy();
     });

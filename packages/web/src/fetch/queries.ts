@@ -11,12 +11,20 @@ import {
   statsPath,
 } from '@clew/model';
 import type { UseQueryOptions } from '@tanstack/react-query';
-import { fetchJson, RefusedError } from './http.ts';
+import { fetchJson, RefusedError, UnreachableError } from './http.ts';
 import { requestOf, type SearchAddress } from './search-address.ts';
 
-/** A refusal stays one however often it is asked for; anything else may pass. */
+/** Of the server, which is busy or starting, and of a proxy before it. */
+const passingStatuses: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/**
+ * Whether to ask again without being told to: only where nothing was answered, and the same request may succeed. A
+ * refusal stays one however often it is asked for, and a large answer that broke off would be sent all over again.
+ */
 export function shouldRetry(failureCount: number, error: Error): boolean {
-  return failureCount < 2 && !(error instanceof RefusedError && error.status < 500);
+  const mayPass =
+    error instanceof UnreachableError || (error instanceof RefusedError && passingStatuses.has(error.status));
+  return mayPass && failureCount < 2;
 }
 
 export const servicesQuery: UseQueryOptions<ServicesResponse> = {
