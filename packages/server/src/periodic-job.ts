@@ -60,6 +60,8 @@ export class PeriodicJob<Result> {
       this.#running = undefined;
       if (this.#isStarted && !this.#stopping.signal.aborted) {
         this.#timer = setTimeout(() => void this.run(), this.#options.restMs(performance.now() - startedMs));
+        // It must not keep the process alive.
+        this.#timer.unref();
       }
       return result;
     });

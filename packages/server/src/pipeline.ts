@@ -151,7 +151,9 @@ async function startRetaining(
   const retention = new Retention({ client, settings, reserve, log });
   undo.push(() => retention.stop());
   retention.start();
-  const redactions = await Redactions.open(client, join(directory, 'redactions.json'));
+  const redactions = await Redactions.open(client, join(directory, 'redactions.json'), log);
+  undo.push(() => redactions.stop());
+  redactions.resume();
   return new DataControl({ client, retention, redactions, flush: (signal) => spool.flush(signal), log });
 }
 

@@ -29,6 +29,7 @@ export async function openDataControl({
 }: DataFixtureOptions): Promise<DataControl> {
   const settings = await RetentionSettings.open(join(dataDir, 'retention.json'), limits);
   const retention = new Retention({ client, settings, log, now });
-  const redactions = await Redactions.open(client, join(dataDir, 'redactions.json'));
+  const redactions = await Redactions.open(client, join(dataDir, 'redactions.json'), log);
+  redactions.resume();
   return new DataControl({ client, retention, redactions, flush, log });
 }

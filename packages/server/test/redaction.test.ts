@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { detailsOf, keyValueToJson, tableFromNative } from '@clew/model';
 import { type KeyValue, otlpJsonToProtobuf } from '@clew/wire';
+import { createLogger } from '#src/log.js';
+import { listAttributeValues } from '#src/query/attribute-catalog.js';
 import { openTrace } from '#src/query/trace.js';
 import type { DataControl } from '#src/retain/data-control.js';
+import { Redactions } from '#src/retain/redactions.js';
+import { Rollup } from '#src/rollup/rollup.js';
 import { insertBlocks } from '#src/store/insert.js';
 import { migrate } from '#src/store/migrations.js';
 import { TraceTranscoder } from '#src/transcode/trace-transcoder.js';
@@ -40,6 +46,7 @@ async function store(attributes: readonly Attribute[], timeMs = startMs): Promis
     traceId,
     spanId: '00000000000000aa',
     name: 'GET /',
+    kind: 3,
     startTimeUnixNano: ns,
     endTimeUnixNano: ns,
     attributes,
@@ -88,6 +95,21 @@ async function redact(body: object): Promise<void> {
 }
 
 const hidden = (key: string): Attribute => text(key, '[redacted]');
+
+/** Every table of the database is looked at, so that one that is added cannot be forgotten. */
+async function findTablesWith(value: string): Promise<string[]> {
+  const tables = await fetchLines(
+    fixture.client,
+    "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name",
+  );
+  assert.ok(tables.length > 10);
+  const found: string[] = [];
+  for (const table of tables) {
+    const { stream } = await fixture.client.exec({ query: `SELECT * FROM ${table} FORMAT Native` });
+    if (Buffer.concat(await stream.toArray()).includes(value)) found.push(table);
+  }
+  return found;
+}
 
 describe('a redaction', () => {
   const values: readonly object[] = [
@@ -182,6 +204,67 @@ describe('a redaction', () => {
       fetchLines(fixture.client, `SELECT count() FROM spans WHERE attr_string['email'] = '${value}'`);
     assert.deepEqual(await count('ada@example.org'), ['0']);
     assert.deepEqual(await count('[redacted]'), ['1']);
+  });
+
+  test('leaves the value in no table, whatever is computed from spans, and nothing beside it is lost', async () => {
+    const secret = 'alice@example.com';
+    const rollup = new Rollup({ client: fixture.client, log: createLogger('silent') });
+    for (const key of ['user.mail', 'peer.service', 'db.namespace']) {
+      await store([text(key, secret), text('db.system.name', 'redis'), text('beside', 'kept')]);
+    }
+    await rollup.run();
+    const valuesOf = async (key: string) => {
+      const window = { startMs: startMs - 1, endMs: startMs + 1, prefix: '', limit: 100 };
+      return (await listAttributeValues(fixture.client, { ...window, key })).values.map(({ value }) => value);
+    };
+    assert.deepEqual(await valuesOf('user.mail'), [secret]);
+    const tables = await findTablesWith(secret);
+    for (const table of ['attribute_values', 'resources', 'service_edges', 'spans'])
+      assert.ok(tables.includes(table), table);
+    await redact({ key: 'user.mail' });
+    await redact({ key: 'peer.service', value: secret });
+    await redact({ key: 'db.namespace', value: secret });
+    assert.deepEqual(await findTablesWith(secret), []);
+    const edges = () =>
+      fetchLines(
+        fixture.client,
+        "SELECT server, calls FROM service_edges FINAL WHERE connection_type = 'database' ORDER BY server",
+      );
+    assert.deepEqual(await edges(), ['[redacted]\t2', 'redis\t1']);
+    await rollup.run();
+    assert.deepEqual(await findTablesWith(secret), []);
+    assert.deepEqual(await valuesOf('user.mail'), ['[redacted]']);
+    assert.deepEqual(await valuesOf('beside'), ['kept']);
+    await rollup.stop();
+  });
+
+  test('that an older version has left without its catalogue is finished after the start', async () => {
+    const path = join(fixture.dataDir, 'redactions.json');
+    await fixture.client.command({
+      query:
+        "INSERT INTO attribute_values VALUES ('2026-11-25', 'old.key', 'string', 'bob'), ('2026-11-25', 'n', 'double', '42')",
+    });
+    const records = ['old.key', 'n'].map((key, i) => ({
+      id: String(i).repeat(16),
+      key,
+      start: null,
+      end: null,
+      value: key === 'n' ? '4.2e1' : null,
+      createdMs: 1,
+    }));
+    const known = await readFile(path, 'utf8').catch(() => undefined);
+    await writeFile(path, JSON.stringify(records));
+    const redactions = await Redactions.open(fixture.client, path, createLogger('silent'));
+    assert.deepEqual(
+      (await redactions.list()).redactions.map(({ isDone }) => isDone),
+      [false, false],
+    );
+    redactions.resume();
+    while ((await redactions.list()).redactions.some(({ isDone }) => !isDone));
+    await redactions.stop();
+    const left = "SELECT count() FROM attribute_values WHERE key IN ('old.key', 'n') AND value != '[redacted]'";
+    assert.deepEqual(await fetchLines(fixture.client, left), ['0']);
+    if (known !== undefined) await writeFile(path, known);
   });
 
   test('is remembered over a restart, the newest first', async () => {
