@@ -115,7 +115,7 @@ describe('senders that take their time', () => {
   /** Sends its head, or its body, a byte at a time until the server ends the connection. */
   function sendSlowly(url: URL, inBody: boolean): { socket: Socket; ended: Promise<string> } {
     const socket = connect(Number(url.port), url.hostname);
-    const head = 'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n';
+    const head = 'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n';
     socket.write(inBody ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}X-Slow: `);
     const timer = setInterval(() => socket.write(inBody ? '1\r\nx\r\n' : 'x'), 1000);
     let received = '';
@@ -186,7 +186,7 @@ describe('senders that take their time', () => {
     const { port, hostname } = new URL(server.otlpUrl);
     const socket = connect(Number(port), hostname);
     socket.write(
-      'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\n\r\n',
+      'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\n\r\n',
     );
     // An unknown field of as many zeros, in chunks of one byte.
     const pieces = 1_000_000;

@@ -204,7 +204,7 @@ describe('OTLP over HTTP', () => {
     const { port, hostname } = new URL(server.otlpUrl);
     const socket = connect(Number(port), hostname);
     socket.write(
-      'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nabc',
+      'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nabc',
     );
     await once(socket, 'connect');
     socket.destroy();
