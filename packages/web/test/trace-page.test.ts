@@ -159,3 +159,11 @@ test('a trace that is not there says so and what may be the reason', async () =>
   const page = await pages.open('/trace/000000000000000000000000000000ff');
   await page.getByRole('heading', { name: 'Trace not found' }).waitFor();
 });
+
+test('keys zoom to the selected span, not to the middle of the trace', async () => {
+  const page = await pages.openShopTrace('?span=00f067aa0ba90201&details=closed');
+  for (let step = 0; step < 20; step++) await page.keyboard.press('w');
+  await page.waitForURL(/zoom=/);
+  const [from, to] = new URL(page.url()).searchParams.get('zoom')!.split('-').map(Number);
+  assert.ok(from! >= 1e6 && to! <= 4e6, `the window ${from} to ${to} lies in the span, 1 to 4 ms`);
+});

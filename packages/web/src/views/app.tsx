@@ -53,7 +53,7 @@ function LanguageToggle(): ReactNode {
       aria-label={say('app.language')}
       title={say('app.language')}
     >
-      {locale === 'en' ? '中文' : 'EN'}
+      {locale === 'en' ? '中文' : 'English'}
     </button>
   );
 }

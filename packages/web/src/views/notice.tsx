@@ -14,7 +14,7 @@ export function Notice({ icon: Icon, title, tone = 'plain', children }: NoticePr
   return (
     <section className={`notice ${tone}`} role={tone === 'danger' ? 'alert' : 'status'}>
       <Icon className="notice-icon" aria-hidden size={28} strokeWidth={1.6} />
-      <h2>{title}</h2>
+      <h1>{title}</h1>
       {children}
     </section>
   );

@@ -1,6 +1,6 @@
 import type { TraceTable } from '@clew/model';
 import { type RefObject, useEffect, useRef } from 'react';
-import { fullWindow, panWindow, zoomWindow } from '../../layout/time-window.ts';
+import { fullWindow, panWindow, type TimeWindow, zoomWindow } from '../../layout/time-window.ts';
 import type { VisibleRows } from '../../table/visible-rows.ts';
 import { neighbourRow, type TraceAction, type TraceState } from './trace-state.ts';
 import type { ViewportStore } from './viewport.ts';
@@ -48,8 +48,14 @@ function handleKey(key: string, target: EventTarget | null, options: TraceKeysOp
   };
   const zoom = (factor: number): true => {
     const { window } = store.get();
-    store.set({ window: zoomWindow(window, factor, (window.fromNs + window.toNs) / 2, table.durationNs) });
+    store.set({ window: zoomWindow(window, factor, anchorOf(window), table.durationNs) });
     return true;
+  };
+  /** What stays in its place: the middle of the part of the selected span that is in view, or of the view. */
+  const anchorOf = ({ fromNs, toNs }: TimeWindow): number => {
+    const startNs = row === -1 ? fromNs : Math.max(table.spanStartNs[row]!, fromNs);
+    const endNs = row === -1 ? toNs : Math.min(table.spanStartNs[row]! + table.spanDurationNs[row]!, toNs);
+    return startNs <= endNs ? (startNs + endNs) / 2 : (fromNs + toNs) / 2;
   };
   const pan = (share: number): true => {
     const { window } = store.get();
