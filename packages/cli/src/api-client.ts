@@ -10,9 +10,12 @@ import type {
   SearchResponse,
   ServiceGraphResponse,
   StatsResponse,
+  TraceTable,
 } from '@clew/model';
-import { redactionsPath, retentionPath, tracePath } from '@clew/model';
+import { redactionsPath, retentionPath, TraceTableError, tableFromNative, tracePath } from '@clew/model';
+import { MalformedBlockError } from '@clew/wire';
 import { CliError } from './cli-error.ts';
+import { escapeControls } from './text-width.ts';
 
 /** What the commands ask of a server: Clew's own HTTP API, see `api.ts` of `@clew/model`. */
 export interface ApiClient {
@@ -26,12 +29,8 @@ export interface ApiClient {
   serviceGraph(path: string): Promise<ServiceGraphResponse>;
   /** @param path As `statsPath` of `@clew/model`. */
   stats(path: string): Promise<StatsResponse>;
-  /**
-   * The Native blocks of a trace.
-   *
-   * @param path As {@link tracePath} gives it.
-   */
-  trace(path: string): Promise<Uint8Array>;
+  /** @param path As {@link tracePath} gives it. */
+  trace(path: string): Promise<TraceTable>;
   deleteTrace(traceId: string): Promise<DeleteTraceResponse>;
   retention(): Promise<RetentionResponse>;
   changeRetention(change: RetentionRequest): Promise<RetentionResponse>;
@@ -40,34 +39,51 @@ export interface ApiClient {
 }
 
 /** Long enough for a search over all that is stored, short enough that a hung server is noticed. */
-const requestTimeoutMs = 30_000;
+const defaultTimeoutMs = 30_000;
 
 /**
  * @param serverUrl Address of the UI and API, such as `http://localhost:16686`.
  * @param token Sent with every request, when there is one.
+ * @param timeoutMs How long the server may send nothing.
  * @throws {CliError} When it is no http or https URL.
  */
-export function connect(serverUrl: string, token: string | undefined): ApiClient {
+export function connect(serverUrl: string, token: string | undefined, timeoutMs: number = defaultTimeoutMs): ApiClient {
   const base = parseServerUrl(serverUrl);
   // A path under the server's own: a server behind a proxy may live at https://example.org/clew/.
   const resolve = (path: string) => new URL(path.replace(/^\//, ''), base);
-  const ask = (path: string, init?: RequestInit) => request(resolve(path), serverUrl, token, init);
-  const send = (path: string, method: string, body: unknown) =>
-    ask(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const ask = (path: string, init: RequestInit = {}) => request(resolve(path), { serverUrl, token, timeoutMs }, init);
+  const askJson = async <Answer>(path: string, init?: RequestInit): Promise<Answer> => {
+    const body = await ask(path, init);
+    try {
+      return JSON.parse(new TextDecoder().decode(body)) as Answer;
+    } catch {
+      throw new CliError(`${serverUrl} answered with something that is not JSON: is it another server?`);
+    }
+  };
+  const send = <Answer>(path: string, method: string, body: unknown): Promise<Answer> =>
+    askJson(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   return {
     uiLink: (path) => resolve(path).href,
-    search: async (path) => (await (await ask(path)).json()) as SearchResponse,
-    operationMetrics: async (path) => (await (await ask(path)).json()) as OperationMetricsResponse,
-    serviceGraph: async (path) => (await (await ask(path)).json()) as ServiceGraphResponse,
-    stats: async (path) => (await (await ask(path)).json()) as StatsResponse,
-    trace: async (path) => new Uint8Array(await (await ask(path)).arrayBuffer()),
-    deleteTrace: async (traceId) =>
-      (await (await ask(tracePath(traceId), { method: 'DELETE' })).json()) as DeleteTraceResponse,
-    retention: async () => (await (await ask(retentionPath)).json()) as RetentionResponse,
-    changeRetention: async (change) => (await (await send(retentionPath, 'PUT', change)).json()) as RetentionResponse,
-    redactions: async () => (await (await ask(redactionsPath)).json()) as RedactionsResponse,
-    redact: async (redaction) => (await (await send(redactionsPath, 'POST', redaction)).json()) as Redaction,
+    search: askJson,
+    operationMetrics: askJson,
+    serviceGraph: askJson,
+    stats: askJson,
+    trace: async (path) => readTable(await ask(path), serverUrl),
+    deleteTrace: (traceId) => askJson(tracePath(traceId), { method: 'DELETE' }),
+    retention: () => askJson(retentionPath),
+    changeRetention: (change) => send(retentionPath, 'PUT', change),
+    redactions: () => askJson(redactionsPath),
+    redact: (redaction) => send(redactionsPath, 'POST', redaction),
   };
+}
+
+function readTable(blocks: Uint8Array, serverUrl: string): TraceTable {
+  try {
+    return tableFromNative(blocks);
+  } catch (error) {
+    if (!(error instanceof TraceTableError || error instanceof MalformedBlockError)) throw error;
+    throw new CliError(`${serverUrl} answered with something that is not a trace: ${error.message}`);
+  }
 }
 
 function parseServerUrl(serverUrl: string): URL {
@@ -79,32 +95,53 @@ function parseServerUrl(serverUrl: string): URL {
   return url;
 }
 
-/** @throws {CliError} When no server answers, or it answers with an error. */
-async function request(
-  url: URL,
-  serverUrl: string,
-  token: string | undefined,
-  init: RequestInit = {},
-): Promise<Response> {
+interface Server {
+  readonly serverUrl: string;
+  readonly token: string | undefined;
+  readonly timeoutMs: number;
+}
+
+/**
+ * The body of the answer. A large trace may take long on a slow line, so that the time counts from the last bytes.
+ * @throws {CliError} When no server answers, or it answers with an error.
+ */
+async function request(url: URL, { serverUrl, token, timeoutMs }: Server, init: RequestInit): Promise<Uint8Array> {
   const headers = new Headers(init.headers);
   if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
-  let response: Response;
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), timeoutMs);
+  let isAnswered = false;
   try {
-    response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(requestTimeoutMs) });
-  } catch (error) {
-    if (error instanceof Error && error.name === 'TimeoutError') {
-      throw new CliError(
-        `${serverUrl} did not answer within ${requestTimeoutMs / 1000} s: ` +
-          (init === undefined ? 'ask for a shorter time range' : 'what was asked for may still be under way'),
-      );
+    const response = await fetch(url, { ...init, headers, signal: silence.signal });
+    isAnswered = true;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of response.body ?? []) {
+      timer.refresh();
+      pieces.push(piece);
     }
+    const body = Buffer.concat(pieces);
+    if (response.ok) return body;
+    throw new CliError(readErrorMessage(response, body.toString(), serverUrl));
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    if (silence.signal.aborted) throw new CliError(explainSilence(serverUrl, timeoutMs, init.method ?? 'GET'));
     const cause = error instanceof Error && error.cause instanceof Error ? describeCause(error.cause) : String(error);
     throw new CliError(
-      `no Clew server answers at ${serverUrl} (${cause}): start one with "clew serve", or name another with --server or CLEW_URL`,
+      isAnswered
+        ? `${serverUrl} broke off its answer (${cause}): try again; if it happens again, see the log of the server`
+        : `no Clew server answers at ${serverUrl} (${cause}): start one with "clew serve", or name another with --server or CLEW_URL`,
     );
+  } finally {
+    clearTimeout(timer);
   }
-  if (response.ok) return response;
-  throw new CliError(await readErrorMessage(response, serverUrl));
+}
+
+function explainSilence(serverUrl: string, timeoutMs: number, method: string): string {
+  const advice =
+    method === 'GET'
+      ? 'try again, with a shorter time range where the command has one'
+      : 'what was asked for may still be under way: look before you ask again';
+  return `${serverUrl} sent nothing for ${timeoutMs / 1000} s; ${advice}`;
 }
 
 /** Connecting to a name with several addresses fails with one error an address and no message of its own. */
@@ -113,13 +150,12 @@ function describeCause(cause: Error): string {
   return cause.message || code || cause.name;
 }
 
-async function readErrorMessage(response: Response, serverUrl: string): Promise<string> {
-  const body = await response.text();
+function readErrorMessage({ status, statusText }: Response, body: string, serverUrl: string): string {
   try {
     const { code, message } = JSON.parse(body) as Partial<ErrorResponse>;
-    if (code !== undefined && message !== undefined) return `${message} (${code})`;
+    if (typeof code === 'string' && typeof message === 'string') return escapeControls(`${message} (${code})`);
   } catch {
     // Not an answer of Clew's API: said below.
   }
-  return `${serverUrl} answered ${response.status} ${response.statusText}, which Clew does not: is it another server?`;
+  return `${serverUrl} answered ${status} ${escapeControls(statusText)}, which Clew does not: is it another server?`;
 }

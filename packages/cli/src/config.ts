@@ -1,7 +1,9 @@
 import { listSettings, type Origin, resolveConfig } from '@clew/server/config';
 import { CliError } from './cli-error.ts';
 import { countOf } from './count.ts';
+import { print, printJson } from './output.ts';
 import { renderTable } from './table.ts';
+import { escapeControls } from './text-width.ts';
 
 /** Flags of `clew config print`: those of `clew serve`, and `--json`. */
 export interface PrintConfigOptions extends Record<string, unknown> {
@@ -19,11 +21,11 @@ export function printConfig({ json, ...flags }: PrintConfigOptions): void {
   });
   if (json) {
     const byKey = Object.fromEntries(rows.map(({ key, value, origin }) => [key, { value, from: origin }]));
-    process.stdout.write(`${JSON.stringify(byKey, null, 2)}\n`);
+    printJson(byKey);
   } else {
-    const cells = rows.map(({ key, value, origin }) => [key, value || '-', describeOrigin(origin)]);
+    const cells = rows.map(({ key, value, origin }) => [key, value || '-', describeOrigin(origin)].map(escapeControls));
     const titles = ['SETTING', 'VALUE', 'FROM'];
-    process.stdout.write(`${renderTable([titles, ...cells], titles).join('\n')}\n`);
+    print(`${renderTable([titles, ...cells], titles).join('\n')}\n`);
   }
   failOn(faults);
 }
@@ -31,7 +33,7 @@ export function printConfig({ json, ...flags }: PrintConfigOptions): void {
 /** Says that the configuration is good, or fails with all its faults. */
 export function checkConfig(file: string | undefined): void {
   failOn(resolveConfig({ flags: { config: file }, env: process.env }).faults);
-  process.stdout.write(`${file ?? process.env.CLEW_CONFIG ?? 'The environment'} has no faults.\n`);
+  print(`${file ?? process.env.CLEW_CONFIG ?? 'The environment'} has no faults.\n`);
 }
 
 function describeOrigin(origin: Origin): string {

@@ -1,6 +1,7 @@
 import { connect } from './api-client.ts';
 import { confirm } from './confirm.ts';
 import { countOf } from './count.ts';
+import { print } from './output.ts';
 
 /** The options of `clew delete`, as parsed. */
 export interface DeleteOptions {
@@ -13,5 +14,5 @@ export interface DeleteOptions {
 export async function runDelete(traceId: string, { server, token, yes }: DeleteOptions): Promise<void> {
   await confirm(`Delete trace ${traceId} for good?`, yes);
   const { deletedSpans } = await connect(server, token).deleteTrace(traceId);
-  process.stdout.write(`Deleted ${countOf(deletedSpans, 'span')} of trace ${traceId}.\n`);
+  print(`Deleted ${countOf(deletedSpans, 'span')} of trace ${traceId}.\n`);
 }

@@ -10,6 +10,7 @@ import { CliError } from './cli-error.ts';
 import { DoctorCollector, endpointOf } from './doctor-collector.ts';
 import { formatReport } from './doctor-print.ts';
 import { type DoctorReport, makeReport, type ProcessDiagnosis } from './doctor-report.ts';
+import { print, printJson } from './output.ts';
 import { describeTerminal } from './terminal.ts';
 
 export interface DoctorOptions {
@@ -46,11 +47,8 @@ export async function runDoctor(command: readonly string[], options: DoctorOptio
       spans: collector.spans,
       collector: answer,
     });
-    process.stdout.write(
-      options.json
-        ? `${JSON.stringify(report, null, 2)}\n`
-        : formatReport(report, describeTerminal(process.stdout, process.env).colors),
-    );
+    if (options.json) printJson(report);
+    else print(formatReport(report, describeTerminal(process.stdout, process.env).colors));
     if (options.failOn === 'problems' && report.problems.length > 0) process.exitCode = 1;
   } finally {
     collector.close();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { type SearchRequest, searchPath, tableFromNative, tracePath, traceToOtlpJson } from '@clew/model';
+import { type SearchRequest, searchPath, type TraceTable, tracePath, traceToOtlpJson } from '@clew/model';
 import { type ApiClient, connect } from './api-client.ts';
+import { printJson } from './output.ts';
 import type { SearchOptions } from './search.ts';
 import { readStart } from './time-range.ts';
 
@@ -22,11 +23,11 @@ const progressIntervalMs = 500;
 export async function runExport(traceIds: readonly string[], options: ExportOptions): Promise<void> {
   const client = connect(options.server, options.token);
   const progress = showProgress();
-  const underWay: Promise<Uint8Array>[] = [];
+  const underWay: Promise<TraceTable>[] = [];
   const writeNext = async (): Promise<void> => {
-    const table = tableFromNative(await underWay.shift()!);
+    const table = await underWay.shift()!;
     // A reader that is slower than the server must not fill the memory.
-    if (!process.stdout.write(`${JSON.stringify(traceToOtlpJson(table))}\n`)) await once(process.stdout, 'drain');
+    if (!printJson(traceToOtlpJson(table), 0)) await once(process.stdout, 'drain');
     progress.count(table.spanCount);
   };
   for await (const traceId of traceIds.length > 0 ? traceIds : findAllTraces(client, options)) {
@@ -47,20 +48,20 @@ export async function* findAllTraces(
   pageSize: number = maxPageSize,
 ): AsyncGenerator<string> {
   const { server: _server, token: _token, since: _since, limit = Number.POSITIVE_INFINITY, ...conditions } = options;
-  const request: SearchRequest = { ...conditions, start: readStart(options) };
+  const request: SearchRequest = { ...conditions, start: readStart(options), limit: pageSize, allowRepeats: true };
   const seen = new Set<string>();
-  for (let end = request.end; ; ) {
-    const page = await client.search(searchPath({ ...request, end, limit: pageSize }));
-    const before = seen.size;
+  for (let cursor: string | undefined; ; ) {
+    const page = await client.search(searchPath({ ...request, cursor }));
     for (const { traceId } of page.traces) {
+      // A trace comes again on pages below that of its newest span. Left to the server, one that gets a new span between
+      // two pages would be on neither.
       if (seen.has(traceId)) continue;
       if (seen.size >= limit) return;
       seen.add(traceId);
       yield traceId;
     }
-    if (page.nextEnd === undefined) return;
-    // Pages overlap by a millisecond; one that holds a whole page of traces is passed.
-    end = seen.size === before ? page.nextEnd - 1 : page.nextEnd;
+    if (page.next === undefined) return;
+    cursor = page.next;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ImportSource } from './import-source.ts';
+import { escapeControls } from './text-width.ts';
 
 // Shorter work is done before anybody wonders.
 const silentMs = 1_000;
@@ -26,7 +27,7 @@ export class ImportProgress {
     if (!this.stream.isTTY || nowMs - this.startMs < silentMs || nowMs - this.shownMs < intervalMs) return;
     this.shownMs = nowMs;
     const perSecond = Math.round((this.spans * 1_000) / (nowMs - this.startMs));
-    this.stream.write(`\r\x1b[K${source.name}: ${shareOf(source)}${this.spans} spans, ${perSecond}/s`);
+    this.stream.write(`\r\x1b[K${escapeControls(source.name)}: ${shareOf(source)}${this.spans} spans, ${perSecond}/s`);
   }
 
   /** Takes the line away. */

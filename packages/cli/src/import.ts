@@ -6,6 +6,8 @@ import { batchBytes } from './import-limits.ts';
 import { ImportProgress } from './import-progress.ts';
 import { type SendResult, SpanSender, sumResults } from './import-sender.ts';
 import { checkReadable, type ImportSource, openSource } from './import-source.ts';
+import { print, printJson } from './output.ts';
+import { escapeControls } from './text-width.ts';
 
 /** The options of `clew import`, as parsed. */
 export interface ImportOptions {
@@ -36,7 +38,8 @@ export async function runImport(paths: readonly string[], options: ImportOptions
     progress.end();
     // Also when a later one fails: whoever imports these again has their spans twice.
     if (files.length > 0) {
-      process.stdout.write(options.json ? `${JSON.stringify(summaryOf(files), null, 2)}\n` : describe(files));
+      if (options.json) printJson(summaryOf(files));
+      else print(describe(files));
     }
   }
 }
@@ -93,7 +96,7 @@ function explainFailure(error: unknown, source: ImportSource, sentSpans: number)
     syscall === 'read';
   if (!isOfFile) return error;
   const sent = sentSpans === 0 ? '' : `; ${sentSpans} spans of it were imported before`;
-  return new CliError(`${source.name}: ${message}${sent}`);
+  return new CliError(`${escapeControls(source.name)}: ${escapeControls(message)}${sent}`);
 }
 
 function summaryOf(files: readonly ImportedFile[]): object {
@@ -106,8 +109,8 @@ function summaryOf(files: readonly ImportedFile[]): object {
 
 function describe(files: readonly ImportedFile[]): string {
   const lines = files.map(({ file, format, spans, rejectedSpans, rejectionReason }) => {
-    const rejected = rejectedSpans === 0 ? '' : `, ${rejectedSpans} rejected: ${rejectionReason}`;
-    return `${file}: ${countOf(spans, 'span')}${format === undefined ? '' : ` (${format})`}${rejected}\n`;
+    const rejected = rejectedSpans === 0 ? '' : `, ${rejectedSpans} rejected: ${escapeControls(rejectionReason)}`;
+    return `${escapeControls(file)}: ${countOf(spans, 'span')}${format === undefined ? '' : ` (${format})`}${rejected}\n`;
   });
   return lines.join('');
 }

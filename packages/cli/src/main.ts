@@ -1,4 +1,5 @@
 import { CliError } from './cli-error.ts';
+import { print } from './output.ts';
 import { createProgram } from './program.ts';
 
 // `clew search | head` closes the pipe early: nothing is left to print, and that is no failure.
@@ -14,7 +15,9 @@ try {
   const settings = needsSettings ? (await import('@clew/server/config')).listSettings() : [];
   await createProgram(settings).parseAsync();
 } catch (error) {
-  if (!(error instanceof CliError)) throw error;
-  process.stderr.write(`clew: ${error.message}\n`);
+  // Anything else is a bug and keeps its stack.
+  const text =
+    error instanceof CliError ? `clew: ${error.message}` : error instanceof Error ? error.stack : String(error);
+  print(`${text}\n`, process.stderr);
   process.exitCode = 1;
 }

@@ -1,8 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { durationSyntax, parseDurationNs, parseTraceId, traceIdSyntax } from '@clew/model';
+import {
+  ConditionError,
+  durationSyntax,
+  formatCondition,
+  parseCondition,
+  parseDurationNs,
+  parseTraceId,
+  spanKindNames,
+  spanStatusNames,
+  traceIdSyntax,
+} from '@clew/model';
 import type { SettingDescription } from '@clew/server/config';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseSince, parseTime } from './time-range.ts';
+import { print } from './output.ts';
+import { parseEndTime, parseSince, parseTime, timeSyntax } from './time-range.ts';
 
 /**
  * The command line of `clew`. What a command does is loaded when it runs: `--help` and a search must not wait for the
@@ -14,7 +25,8 @@ export function createProgram(settings: readonly SettingDescription[] = []): Com
   const program = new Command('clew')
     .description('Distributed tracing for microservices: store, search and show traces.')
     .version(readVersion(), '--version')
-    .showHelpAfterError('(add --help for the options)');
+    .showHelpAfterError('(add --help for the options)')
+    .configureOutput({ writeOut: (text) => print(text), writeErr: (text) => print(text, process.stderr) });
   addServeCommand(program, settings);
   addTraceCommand(program);
   addSearchCommand(program);
@@ -103,7 +115,7 @@ function addSearchCommand(program: Command): void {
       `
 Examples:
   $ clew search --service gateway --min-duration 500ms --since 15m
-  $ clew search --attribute http.response.status_code=500 --attribute user-id=42 --json`,
+  $ clew search --status error --attribute http.response.status_code=500 --attribute user-id=42 --json`,
     )
     .action(async (options) => (await import('./search.ts')).runSearch(options));
 }
@@ -155,9 +167,15 @@ function addSearchConditions(command: Command): Command {
   command
     .option('--service <name>', 'service of the span')
     .option('--operation <name>', 'name of the span')
-    .option('--attribute <key=value>', 'attribute of the span or its resource; repeatable', collectAttribute)
-    .option('--min-duration <duration>', 'shortest duration of the span, such as 200ms or 1.5s')
-    .option('--max-duration <duration>', 'longest duration of the span');
+    .addOption(new Option('--kind <kind>', 'kind of the span').choices(spanKindNames))
+    .addOption(new Option('--status <status>', 'status of the span').choices(spanStatusNames))
+    .option(
+      '--attribute <key=value>',
+      'attribute of the span or its resource; repeatable; a key with "=" or other signs in double quotes: \'"a=b"=1\'',
+      collectAttribute,
+    )
+    .option('--min-duration <duration>', 'shortest duration of the span, such as 200ms or 1.5s', readDuration)
+    .option('--max-duration <duration>', 'longest duration of the span', readDuration);
   return addWindow(command);
 }
 
@@ -176,8 +194,8 @@ function addWindow(command: Command): Command {
         .argParser(parseSince)
         .conflicts('start'),
     )
-    .option('--start <time>', 'from this time, such as 2026-11-23T05:44:01Z', parseTime)
-    .option('--end <time>', 'up to this time (default: now)', parseTime);
+    .option('--start <time>', `from this time: ${timeSyntax}`, parseTime)
+    .option('--end <time>', 'up to this time, included (default: now)', parseEndTime);
 }
 
 function addImportCommand(program: Command): void {
@@ -242,8 +260,8 @@ function addRedactCommand(program: Command): void {
     .description('Replace the values of an attribute in all that is stored; without a key, list what was replaced.')
     .argument('[key]', 'key of the attribute')
     .option('--value <value>', 'only where it has this value')
-    .option('--start <time>', 'only in spans from this time, such as 2026-11-23T05:44:01Z', parseTime)
-    .option('--end <time>', 'only in spans up to this time', parseTime)
+    .option('--start <time>', `only in spans from this time: ${timeSyntax}`, parseTime)
+    .option('--end <time>', 'only in spans up to this time, included', parseEndTime)
     .addOption(serverOption())
     .addOption(tokenOption())
     .option('-y, --yes', 'do not ask')
@@ -322,6 +340,16 @@ function collectUrl(text: string, previous: readonly string[] = []): string[] {
 }
 
 function collectAttribute(text: string, previous: readonly string[] = []): string[] {
-  if (text.indexOf('=') < 1) throw new InvalidArgumentError('Give key=value, such as http.response.status_code=500.');
-  return [...previous, text];
+  try {
+    return [...previous, formatCondition(parseCondition(text))];
+  } catch (error) {
+    if (error instanceof ConditionError) throw new InvalidArgumentError(`Give ${error.message}.`);
+    throw error;
+  }
+}
+
+/** As it was given: the server and the links that are printed take the same. */
+function readDuration(text: string): string {
+  if (parseDurationNs(text) === undefined) throw new InvalidArgumentError(`Give ${durationSyntax}.`);
+  return text;
 }

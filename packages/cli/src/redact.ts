@@ -2,6 +2,8 @@ import type { Redaction } from '@clew/model';
 import { connect } from './api-client.ts';
 import { confirm } from './confirm.ts';
 import { countOf } from './count.ts';
+import { print, printJson } from './output.ts';
+import { escapeControls } from './text-width.ts';
 
 /** The options of `clew redact`, as parsed. */
 export interface RedactOptions {
@@ -21,26 +23,24 @@ export async function runRedact(key: string | undefined, options: RedactOptions)
   const client = connect(server, token);
   if (key === undefined) {
     const answer = await client.redactions();
-    print(json ? [JSON.stringify(answer, null, 2)] : answer.redactions.map(renderRedaction));
+    if (json) printJson(answer);
+    else for (const redaction of answer.redactions) print(`${renderRedaction(redaction)}\n`);
     return;
   }
-  await confirm(`Replace the values of ${key} in all that is stored, for good?`, yes);
+  await confirm(`Replace the values of ${escapeControls(key)} in all that is stored, for good?`, yes);
   const redaction = await client.redact({ key, value, start, end });
-  print([json ? JSON.stringify(redaction, null, 2) : renderRedaction(redaction)]);
-}
-
-function print(lines: readonly string[]): void {
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  if (json) printJson(redaction);
+  else print(`${renderRedaction(redaction)}\n`);
 }
 
 /** One line: when, what, and how far it is. */
 export function renderRedaction({ key, value, start, end, createdMs, ...progress }: Redaction): string {
   const conditions = [
-    ...(value === null ? [] : [`= ${value}`]),
+    ...(value === null ? [] : [`= ${escapeControls(value)}`]),
     ...(start === null ? [] : [`from ${new Date(start).toISOString()}`]),
     ...(end === null ? [] : [`to ${new Date(end).toISOString()}`]),
   ];
   const state = progress.isDone ? 'done' : `${countOf(progress.partsToDo, 'part')} to do`;
-  const failure = progress.error === null ? '' : ` (${progress.error})`;
-  return `${new Date(createdMs).toISOString()}  ${[key, ...conditions].join(' ')}: ${state}${failure}`;
+  const failure = progress.error === null ? '' : ` (${escapeControls(progress.error)})`;
+  return `${new Date(createdMs).toISOString()}  ${[escapeControls(key), ...conditions].join(' ')}: ${state}${failure}`;
 }

@@ -1,6 +1,8 @@
 import { formatBytes, type RetentionLimit, type RetentionRequest, type RetentionResponse } from '@clew/model';
 import { connect } from './api-client.ts';
 import { CliError } from './cli-error.ts';
+import { print, printJson } from './output.ts';
+import { escapeControls } from './text-width.ts';
 
 /** The options of `clew retention`, as parsed. */
 export interface RetentionOptions {
@@ -13,7 +15,7 @@ const reasons = { age: 'too old', ahead: 'ahead of the clock', bytes: 'over the 
 
 /** Prints the limits, what is stored, and what was removed last. */
 export async function showRetention({ server, token, json }: RetentionOptions): Promise<void> {
-  print(await connect(server, token).retention(), json);
+  printReport(await connect(server, token).retention(), json);
 }
 
 /** Changes limits and prints what holds now. */
@@ -23,7 +25,7 @@ export async function setRetention(change: RetentionRequest, { server, token, js
     throw new CliError('nothing to set: give --age, --max-bytes or --disk-share');
   }
   const limits = { age: readNone(age), maxBytes: readNone(maxBytes), diskShare: readNone(diskShare) };
-  print(await connect(server, token).changeRetention(limits), json);
+  printReport(await connect(server, token).changeRetention(limits), json);
 }
 
 /** The word none takes a limit away. */
@@ -31,15 +33,16 @@ function readNone<Value>(value: Value): Value | null {
   return value === 'none' ? null : value;
 }
 
-function print(report: RetentionResponse, json = false): void {
-  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${renderRetention(report).join('\n')}\n`);
+function printReport(report: RetentionResponse, json = false): void {
+  if (json) printJson(report);
+  else print(`${renderRetention(report).join('\n')}\n`);
 }
 
 /** The lines of `clew retention`. */
 export function renderRetention(report: RetentionResponse): readonly string[] {
   const { age, maxBytes, diskShare, lastRun, lastRemoval } = report;
   const lines = [
-    `Age         ${renderLimit(age, String)}`,
+    `Age         ${renderLimit(age, escapeControls)}`,
     `Bytes       ${renderLimit(maxBytes, formatBytes)}`,
     `Disk share  ${renderLimit(diskShare, String)}`,
     `Stored      ${report.spans} spans, ${formatBytes(report.bytesUsed)}` +
@@ -47,11 +50,12 @@ export function renderRetention(report: RetentionResponse): readonly string[] {
     `Oldest      ${report.oldestMs === null ? 'none' : renderTime(report.oldestMs)}`,
     `Last run    ${lastRun === null ? 'not yet' : renderTime(lastRun.startedMs)}`,
   ];
-  if (typeof lastRun?.error === 'string') lines.push(`  failed: ${lastRun.error}`);
+  if (typeof lastRun?.error === 'string') lines.push(`  failed: ${escapeControls(lastRun.error)}`);
   if (lastRemoval === null) return lines;
   lines.push(`Removed     ${renderTime(lastRemoval.startedMs)}`);
   for (const { day, reason, beforeMs, spans, bytes } of lastRemoval.removed) {
-    const part = beforeMs === null ? day : `${day} before ${renderTime(beforeMs).slice(11, 16)}`;
+    const name = escapeControls(day);
+    const part = beforeMs === null ? name : `${name} before ${renderTime(beforeMs).slice(11, 16)}`;
     lines.push(`  ${part}: ${spans} spans, ${formatBytes(bytes)} (${reasons[reason]})`);
   }
   return lines;

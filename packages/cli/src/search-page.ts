@@ -1,22 +1,21 @@
-import type { SearchRequest, SearchResponse } from '@clew/model';
+import { formatTags, parseCondition, type SearchRequest, type SearchResponse } from '@clew/model';
 
 /**
  * Path of the UI's page with the same search, in the form of Jaeger's addresses. Start and end are those that were
- * searched, in Unix microseconds, so that the link shows the same again.
+ * searched, in Unix microseconds, so that the link shows the same again. Kind and status are tags, as Jaeger has them.
  */
 export function searchPagePath(request: SearchRequest, response: SearchResponse): string {
-  const { service, operation, attribute = [], minDuration, maxDuration, limit } = request;
-  const tags = Object.fromEntries(
-    attribute.map((condition) => {
-      const equals = condition.indexOf('=');
-      return [condition.slice(0, equals), condition.slice(equals + 1)];
-    }),
-  );
+  const { service, operation, kind, status, attribute = [], minDuration, maxDuration, limit } = request;
+  const tags = [
+    ...(kind === undefined ? [] : [{ key: 'span.kind', value: kind }]),
+    ...(status === undefined ? [] : [{ key: 'otel.status_code', value: status.toUpperCase() }]),
+    ...attribute.map(parseCondition),
+  ];
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({
     service,
     operation,
-    tags: attribute.length === 0 ? undefined : JSON.stringify(tags),
+    tags: tags.length === 0 ? undefined : formatTags(tags),
     minDuration,
     maxDuration,
     limit,

@@ -1,5 +1,6 @@
-import { type SearchRequest, searchPath } from '@clew/model';
+import { type SearchRequest, type SpanKindName, type SpanStatusName, searchPath } from '@clew/model';
 import { connect } from './api-client.ts';
+import { print, printJson } from './output.ts';
 import { searchPagePath } from './search-page.ts';
 import { renderSearch } from './search-table.ts';
 import { describeTerminal } from './terminal.ts';
@@ -11,6 +12,9 @@ export interface SearchOptions {
   readonly token?: string;
   readonly service?: string;
   readonly operation?: string;
+  readonly kind?: SpanKindName;
+  readonly status?: SpanStatusName;
+  /** As `formatCondition` writes them. */
   readonly attribute?: readonly string[];
   readonly minDuration?: string;
   readonly maxDuration?: string;
@@ -30,9 +34,9 @@ export async function runSearch(options: SearchOptions): Promise<void> {
   const client = connect(server, token);
   const response = await client.search(searchPath(request));
   if (json) {
-    process.stdout.write(`${JSON.stringify(response, null, 2)}\n`);
+    printJson(response);
     return;
   }
   const lines = renderSearch(response, describeTerminal(process.stdout, process.env));
-  process.stdout.write(`${[...lines, client.uiLink(searchPagePath(request, response))].join('\n')}\n`);
+  print(`${[...lines, client.uiLink(searchPagePath(request, response))].join('\n')}\n`);
 }

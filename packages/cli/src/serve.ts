@@ -1,4 +1,5 @@
 import { CliError } from './cli-error.ts';
+import { print } from './output.ts';
 
 /** Runs the server until SIGINT or SIGTERM, then closes it: what was acknowledged is on disk. */
 export async function runServe(flags: Record<string, unknown>): Promise<void> {
@@ -16,7 +17,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<void> {
       `  Jaeger gRPC ${server.jaegerGrpcUrl}`,
       ...(server.healthUrl === undefined ? [] : [`  Health      ${server.healthUrl}`]),
     ];
-    process.stdout.write(`Clew is ready\n${addresses.join('\n')}\n`);
+    print(`Clew is ready\n${addresses.join('\n')}\n`);
     await stopSignal;
     await server.close();
   } catch (error) {

@@ -1,5 +1,6 @@
 import { operationMetricsPath, serviceGraphPath } from '@clew/model';
 import { connect } from './api-client.ts';
+import { print, printJson } from './output.ts';
 import { renderGraph, renderOperations, renderServices } from './services-table.ts';
 import { describeTerminal } from './terminal.ts';
 import { readStart } from './time-range.ts';
@@ -21,16 +22,21 @@ export async function runServices(service: string | undefined, options: Services
   const request = { start: readStart(options), end: options.end, service };
   const metrics = await connect(options.server, options.token).operationMetrics(operationMetricsPath(request));
   const { colors } = describeTerminal(process.stdout, process.env);
-  print(metrics, options, service === undefined ? renderServices(metrics, colors) : renderOperations(metrics, colors));
+  printAnswer(
+    metrics,
+    options,
+    service === undefined ? renderServices(metrics, colors) : renderOperations(metrics, colors),
+  );
 }
 
 /** Prints who calls whom. */
 export async function runGraph(options: ServicesOptions): Promise<void> {
   const window = { start: readStart(options), end: options.end };
   const graph = await connect(options.server, options.token).serviceGraph(serviceGraphPath(window));
-  print(graph, options, renderGraph(graph, describeTerminal(process.stdout, process.env).colors));
+  printAnswer(graph, options, renderGraph(graph, describeTerminal(process.stdout, process.env).colors));
 }
 
-function print(answer: unknown, { json }: ServicesOptions, lines: readonly string[]): void {
-  process.stdout.write(json ? `${JSON.stringify(answer, null, 2)}\n` : `${lines.join('\n')}\n`);
+function printAnswer(answer: unknown, { json }: ServicesOptions, lines: readonly string[]): void {
+  if (json) printJson(answer);
+  else print(`${lines.join('\n')}\n`);
 }

@@ -23,7 +23,7 @@ export function renderStats(stats: StatsResponse, { colors }: Terminal, nowMs: n
   const oldest = spool.oldestAgeS === null ? '' : `, the oldest for ${formatSeconds(spool.oldestAgeS)}`;
   lines.push(
     '',
-    `Since      ${since}`,
+    `Since      ${escapeControls(since)}`,
     `Rejected   ${formatReasons(rejectedSpans)}`,
     ...(Object.keys(droppedSpans).length === 0 ? [] : [`Dropped    ${formatReasons(droppedSpans)}`]),
     ...(tailSampling === null ? [] : [`Sampled    ${formatSampling(tailSampling)}`]),

@@ -1,5 +1,6 @@
 import { statsPath } from '@clew/model';
 import { connect } from './api-client.ts';
+import { print, printJson } from './output.ts';
 import { renderStats } from './stats-table.ts';
 import { describeTerminal } from './terminal.ts';
 
@@ -13,8 +14,6 @@ export interface StatsOptions {
 /** Prints what the server took, refused and keeps. */
 export async function runStats({ server, token, json }: StatsOptions): Promise<void> {
   const stats = await connect(server, token).stats(statsPath);
-  const lines = json
-    ? [JSON.stringify(stats, null, 2)]
-    : renderStats(stats, describeTerminal(process.stdout, process.env), Date.now());
-  process.stdout.write(`${lines.join('\n')}\n`);
+  if (json) printJson(stats);
+  else print(`${renderStats(stats, describeTerminal(process.stdout, process.env), Date.now()).join('\n')}\n`);
 }

@@ -1,5 +1,6 @@
-import { tableFromNative, tracePath } from '@clew/model';
+import { tracePath } from '@clew/model';
 import { connect } from './api-client.ts';
+import { print, printJson } from './output.ts';
 import { describeTerminal } from './terminal.ts';
 import { describeTrace } from './trace-json.ts';
 import { renderWaterfall } from './waterfall.ts';
@@ -16,12 +17,12 @@ export interface TraceOptions {
 /** Prints one trace and the address of its page in the UI. */
 export async function runTrace(traceId: string, options: TraceOptions): Promise<void> {
   const client = connect(options.server, options.token);
-  const table = tableFromNative(await client.trace(tracePath(traceId)));
+  const table = await client.trace(tracePath(traceId));
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(describeTrace(table), null, 2)}\n`);
+    printJson(describeTrace(table));
     return;
   }
   const terminal = describeTerminal(process.stdout, process.env);
   const lines = renderWaterfall(table, terminal, options.limit === 0 ? table.spanCount : options.limit);
-  process.stdout.write(`${[...lines, '', client.uiLink(`/trace/${traceId}`)].join('\n')}\n`);
+  print(`${[...lines, '', client.uiLink(`/trace/${traceId}`)].join('\n')}\n`);
 }

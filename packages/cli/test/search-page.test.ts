@@ -32,6 +32,17 @@ describe('searchPagePath', () => {
     });
   });
 
+  it('carries kind and status as tags, and every condition on one key', () => {
+    const path = searchPagePath(
+      { kind: 'server', status: 'error', attribute: ['accept=a', 'accept=b', '"a=b"=c'] },
+      response,
+    );
+    assert.equal(
+      new URL(path, 'http://localhost').searchParams.get('tags'),
+      '{"span.kind":"server","otel.status_code":"ERROR","accept":["a","b"],"a=b":"c"}',
+    );
+  });
+
   it('leaves out what was not asked for', () => {
     assert.equal(searchPagePath({}, response), '/search?start=1795410000000000&end=1795413600000000');
   });

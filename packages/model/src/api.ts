@@ -1,4 +1,4 @@
-import type { SpanKindName } from './span-vocabulary.ts';
+import type { SpanKindName, SpanStatusName } from './span-vocabulary.ts';
 
 /**
  * What server and clients exchange over Clew's own HTTP API (`/clew/v1/…`, on the port of the UI):
@@ -41,16 +41,33 @@ export interface SearchRequest {
   readonly service?: string | undefined;
   /** Span name. */
   readonly operation?: string | undefined;
-  /** Attribute conditions, `key=value`, repeatable; span attributes first, then the resource's. */
+  /** Span kind and status of the span. */
+  readonly kind?: SpanKindName | undefined;
+  readonly status?: SpanStatusName | undefined;
+  /**
+   * Attribute conditions, repeatable, as `formatCondition` writes them: `key=value`, or `"a=b"=value` for an unusual key.
+   * Span attributes are compared first, then those of the resource; attributes of events, links and scopes are not
+   * searched. A number or boolean is compared as such, doubles also with `NaN` and `Infinity`. An array or map matches
+   * when a value in it does, at any depth, or as a whole as JSON; bytes match as base64 or hex. Tags of Jaeger and Zipkin
+   * that became fields of the span match those: `error=true`, `span.kind=server`, `otel.status_code=ERROR`.
+   */
   readonly attribute?: readonly string[] | undefined;
-  /** Duration of the span, as `1.5s`, `200ms`, `300us`, `7ns`. */
+  /** Duration of the span, as `1.5s`, `200ms`, `300us`, `7ns`, `2m`, `1h`. A span that ends before it starts has 0. */
   readonly minDuration?: string | undefined;
   readonly maxDuration?: string | undefined;
-  /** Unix time in milliseconds; default: the last hour. */
+  /** Unix time in milliseconds, both included; default: the last hour. */
   readonly start?: number | undefined;
   readonly end?: number | undefined;
   /** 1 to 1,000, default 20. The newest traces win. */
   readonly limit?: number | undefined;
+  /** The `next` of an answer: goes on after it, with the same conditions and, unless they are given, in the same window. */
+  readonly cursor?: string | undefined;
+  /**
+   * With a cursor: whether traces with a matching span newer than the cursor may come again, `false` by default. A trace
+   * that gets such a span between two pages would otherwise be on neither: whoever needs all traces asks for repeats,
+   * and leaves out those that it has.
+   */
+  readonly allowRepeats?: boolean | undefined;
 }
 
 export interface TraceSummary {
@@ -72,11 +89,8 @@ export interface SearchResponse {
   readonly traces: readonly TraceSummary[];
   /** Whether more traces match, all of them older than these. */
   readonly hasMore: boolean;
-  /**
-   * When there are more: `end` of the search that goes on with them, Unix milliseconds. It finds those of this answer
-   * again that have older matching spans too, or whose newest one is in the same millisecond.
-   */
-  readonly nextEnd?: number;
+  /** When there are more: the `cursor` of the search that goes on with them. Its form may change. */
+  readonly next?: string;
   /** The window that was searched, Unix milliseconds: a link with it shows the same again. */
   readonly start: number;
   readonly end: number;

@@ -2,10 +2,10 @@
 export const snapshots: Readonly<Record<string, string>> = {
   services: `SELECT DISTINCT service FROM operations ORDER BY service`,
   operations: `SELECT DISTINCT name FROM operations WHERE service = {service:String} ORDER BY name`,
-  onResources: `SELECT [max(((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_int, {key0:String}) AND attr_int[{key0:String}] = {int0:Int64}) OR (mapContains(attr_double, {key0:String}) AND attr_double[{key0:String}] = {double0:Float64}))),
-  max(((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})))] AS holds
+  onResources: `SELECT [max((((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_int, {key0:String}) AND attr_int[{key0:String}] = {int0:Int64}) OR (mapContains(attr_double, {key0:String}) AND attr_double[{key0:String}] = {double0:Float64})) OR (mapContains(attr_other, {key0:String}) AND multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)}))))),
+  max((((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})) OR (mapContains(attr_other, {key1:String}) AND (multiSearchAny(attr_other[{key1:String}], arrayMap(hex -> unhex(hex), {elements1:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes1:Array(String)}), attr_other[{key1:String}])))))] AS holds
 FROM resources`,
-  match: `SELECT lower(hex(trace_id)) AS id, toUnixTimestamp64Milli(max(start)) AS newestMs
+  match: `SELECT lower(hex(trace_id)) AS id, toString(toUnixTimestamp64Nano(max(start))) AS newestNs
 FROM spans
 WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
   AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
@@ -13,19 +13,37 @@ WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
   AND name = {operation:String}
   AND duration_ns >= {minDuration:Int64}
   AND duration_ns <= {maxDuration:Int64}
-  AND ((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_int, {key0:String}) AND attr_int[{key0:String}] = {int0:Int64}) OR (mapContains(attr_double, {key0:String}) AND attr_double[{key0:String}] = {double0:Float64}))
-  AND (((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool}))
-    OR (resource_hash IN (SELECT resource_hash FROM resources WHERE ((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})))
+  AND (((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_int, {key0:String}) AND attr_int[{key0:String}] = {int0:Int64}) OR (mapContains(attr_double, {key0:String}) AND attr_double[{key0:String}] = {double0:Float64})) OR ((SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC') AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC') AND (mapContains(attr_other, {key0:String}) AND multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)}))) LIMIT 1)) AND (mapContains(attr_other, {key0:String}) AND multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)})))))
+  AND ((((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})) OR ((SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC') AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC') AND (mapContains(attr_other, {key1:String}) AND (multiSearchAny(attr_other[{key1:String}], arrayMap(hex -> unhex(hex), {elements1:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes1:Array(String)}), attr_other[{key1:String}]))) LIMIT 1)) AND (mapContains(attr_other, {key1:String}) AND (multiSearchAny(attr_other[{key1:String}], arrayMap(hex -> unhex(hex), {elements1:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes1:Array(String)}), attr_other[{key1:String}])))))
+    OR (resource_hash IN (SELECT resource_hash FROM resources WHERE (((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})) OR (mapContains(attr_other, {key1:String}) AND (multiSearchAny(attr_other[{key1:String}], arrayMap(hex -> unhex(hex), {elements1:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes1:Array(String)}), attr_other[{key1:String}])))))
       AND NOT mapContains(attr_string, {key1:String}) AND NOT mapContains(attr_int, {key1:String}) AND NOT mapContains(attr_double, {key1:String}) AND NOT mapContains(attr_bool, {key1:String}) AND NOT mapContains(attr_other, {key1:String})))
   AND trace_id NOT IN (SELECT toFixedString(unhex(arrayJoin({known:Array(String)})), 16))
 GROUP BY trace_id
 ORDER BY max(start) DESC, trace_id
 LIMIT {limit:UInt32}`,
+  matchFields: `SELECT lower(hex(trace_id)) AS id, toString(toUnixTimestamp64Nano(max(start))) AS newestNs
+FROM spans
+WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
+  AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
+  AND NOT (start = fromUnixTimestamp64Nano({cursorStart:Int64}, 'UTC') AND trace_id <= toFixedString(unhex({cursorTrace:String}), 16))
+  AND kind = {kind:UInt8}
+  AND status_code = {status:UInt8}
+  AND (((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_bool, {key0:String}) AND attr_bool[{key0:String}] = {bool0:Bool})) OR status_code = 2 OR ((SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC') AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC') AND (mapContains(attr_other, {key0:String}) AND (multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes0:Array(String)}), attr_other[{key0:String}]))) LIMIT 1)) AND (mapContains(attr_other, {key0:String}) AND (multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes0:Array(String)}), attr_other[{key0:String}])))))
+GROUP BY trace_id
+ORDER BY max(start) DESC, trace_id
+LIMIT {limit:UInt32}`,
+  repeats: `SELECT DISTINCT lower(hex(trace_id)) AS id
+FROM spans
+WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16)))
+  AND start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
+  AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
+  AND NOT (start = fromUnixTimestamp64Nano({cursorStart:Int64}, 'UTC') AND trace_id > toFixedString(unhex({cursorTrace:String}), 16))
+  AND service = {service:String}`,
   summary: `SELECT lower(hex(trace_id)) AS traceId,
   argMin(service, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootService,
   argMin(name, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootName,
   toString(toUnixTimestamp64Nano(min(start))) AS startNs,
-  max(toUnixTimestamp64Nano(start) + duration_ns) - toUnixTimestamp64Nano(min(start)) AS durationNs,
+  max(toUnixTimestamp64Nano(start) + greatest(duration_ns, 0)) - toUnixTimestamp64Nano(min(start)) AS durationNs,
   count() AS spanCount,
   countIf(status_code = 2) AS errorCount,
   arraySort(entry -> (-entry.2, entry.1), CAST(sumMap(map(toString(service), toUInt64(1))), 'Array(Tuple(String, UInt64))')) AS services
@@ -131,7 +149,7 @@ FROM (
     FROM (
       SELECT any(toStartOfMinute(start)) AS minute, any(service) AS service, toString(any(name)) AS name, any(kind) AS kind,
         toUInt16(if(duration_ns <= 1, 0, ceil(log2(duration_ns) * 8))) AS bucket,
-        count() AS calls, countIf(status_code = 2) AS errors, sum(toFloat64(duration_ns)) AS duration
+        count() AS calls, countIf(status_code = 2) AS errors, sum(toFloat64(greatest(duration_ns, 0))) AS duration
       FROM spans
       WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))
       GROUP BY cityHash64(toStartOfMinute(spans.start), spans.service, spans.name, spans.kind), bucket
@@ -141,7 +159,7 @@ FROM (
 GROUP BY minute, service, shown, kind`,
   rollupEdges: `INSERT INTO service_edges
 SELECT client, server, connection_type, minute, fromUnixTimestamp64Milli({generation:Int64}, 'UTC'),
-  count(), countIf(status_code = 2), sum(toFloat64(duration_ns))
+  count(), countIf(status_code = 2), sum(toFloat64(greatest(duration_ns, 0)))
 FROM (
   SELECT caller.service AS client, call.service AS server, if(call.kind = 5, 'messaging_system', '') AS connection_type,
     minute, duration_ns, status_code
@@ -197,7 +215,7 @@ SELECT multiIf(errors > 0 AND duration >= {minDuration0:Int64} AND root NOT IN (
 FROM (
   SELECT trace_id,
     countIf(status_code = 2) AS errors,
-    max(toUnixTimestamp64Nano(start) + duration_ns) - toUnixTimestamp64Nano(min(start)) AS duration,
+    max(toUnixTimestamp64Nano(start) + greatest(duration_ns, 0)) - toUnixTimestamp64Nano(min(start)) AS duration,
     argMin((service, toString(name)), (parent_span_id != toFixedString('', 8), start, span_id)) AS root,
     countIf(service LIKE {service0:String} AND ((mapContains(attr_string, {key0_0:String}) AND toString(attr_string[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_int, {key0_0:String}) AND toString(attr_int[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_double, {key0_0:String}) AND toString(attr_double[{key0_0:String}]) LIKE {value0_0:String}) OR (mapContains(attr_bool, {key0_0:String}) AND toString(attr_bool[{key0_0:String}]) LIKE {value0_0:String}))) AS matches0
   FROM spans

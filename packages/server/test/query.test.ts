@@ -14,7 +14,7 @@ import {
 } from '#src/query/cardinality.js';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
 import { buildResourceStatement } from '#src/query/conditions.js';
-import { buildMatchStatement } from '#src/query/newest-traces.js';
+import { buildMatchStatement, buildRepeatsStatement } from '#src/query/newest-traces.js';
 import { buildOperationMetricsStatement } from '#src/query/operation-metrics.js';
 import type { RawParameters } from '#src/query/parameters.js';
 import { buildSummaryStatement, searchTraces } from '#src/query/search.js';
@@ -219,8 +219,8 @@ describe('search', () => {
     assert.equal(await find({ attribute: 'key=resource', service: 'front' }), '');
   });
 
-  test('an end of the year 2255 is one that the engine can compare with', async () => {
-    assert.equal(await find({ start: '0', end: '9000000000000' }), '2 1 3');
+  test('an end of the year 2262 is one that the engine can compare with', async () => {
+    assert.equal(await find({ start: '0', end: '9223372036854' }), '2 1 3');
   });
 });
 
@@ -254,7 +254,7 @@ describe('a trace by its id', () => {
 
   test('that nobody sent is not found; what is no id is refused', async () => {
     await assert.rejects(fetchTrace(traceIdOf(99)), { code: 'CLEW_TRACE_NOT_FOUND', status: 404 });
-    for (const id of ['0'.repeat(32), '1'.repeat(31), '1'.repeat(33), `${'1'.repeat(31)}g`]) {
+    for (const id of ['0'.repeat(32), '1'.repeat(33), `${'1'.repeat(31)}g`]) {
       await assert.rejects(fetchTrace(id), { code: 'CLEW_PARAMETER_INVALID', status: 400 });
     }
   });
@@ -319,30 +319,6 @@ async function explain({ sql, params, settings }: Statement): Promise<string> {
 }
 
 describe('slices of the window', () => {
-  test('a search that goes on at nextEnd finds all, page by page', async () => {
-    const { client } = fixture;
-    const at = nowMs - 200_000_000;
-    const spans = Array.from({ length: 12 }, (_, index) => ({
-      trace: 200 + index,
-      span: 300 + index,
-      service: 'paged',
-      name: 'paged',
-      startMs: at - Math.floor(index / 2) * 9_000,
-      durationNs: 1,
-    }));
-    await insertSpans(client, spans);
-    const seen = new Set<string>();
-    let pages = 0;
-    for (let end: number | undefined = at + 5; end !== undefined; pages++) {
-      const raw = { service: 'paged', start: String(at - 3_600_000), end: String(end), limit: '3' };
-      const { traces, nextEnd } = await searchTraces(client, parseSearch(raw, nowMs));
-      for (const { traceId } of traces) seen.add(traceId);
-      end = nextEnd;
-    }
-    assert.equal(seen.size, 12);
-    assert.ok(pages >= 4 && pages <= 12, `${pages} pages`);
-  });
-
   test('a trace with spans in several of them is found once, where its newest span is', async () => {
     const { client } = fixture;
     const at = nowMs - 100_000_000;
@@ -372,6 +348,8 @@ describe('every statement', () => {
     { service: 's', operation: 'o', attribute: ['a=1', 'b=true'], minDuration: '1us', maxDuration: '1s' },
     nowMs,
   );
+  const fields = parseSearch({ kind: 'server', status: 'error', attribute: 'error=true' }, nowMs);
+  const cursor = { newestNs: 7n, traceId: traceIdOf(2), window: { startMs: 0, endMs: 1 } };
   const keepRule = {
     error: true,
     minDuration: '1s',
@@ -415,6 +393,8 @@ describe('every statement', () => {
     tailUnfinished: buildUnfinishedStatement(),
     onResources: buildResourceStatement(search.attributes),
     match: buildMatchStatement(search, [false, true], { startNs: 5n, endNs: 9n }, [traceIdOf(3)], 20),
+    matchFields: buildMatchStatement(fields, [false], { startNs: 5n, endNs: 9n }, [], 20, cursor),
+    repeats: buildRepeatsStatement(parseSearch({ service: 's' }, nowMs), [], cursor, [traceIdOf(3)]),
     summary: buildSummaryStatement([traceIdOf(1), traceIdOf(2)]),
     resources: buildResourcesStatement(traceIdOf(1)),
     trace: buildTraceStatement(traceIdOf(1)),
@@ -458,9 +438,12 @@ describe('every statement', () => {
       string0: '1',
       int0: '1',
       double0: '1',
+      elements0: ['030a0131', '021801', '09' + '21000000000000f03f'],
       key1: 'b',
       string1: 'true',
       bool1: 'true',
+      elements1: ['060a0474727565', '021001'],
+      wholes1: ['3a03b6bb9e'],
       limit: 20,
     });
   });

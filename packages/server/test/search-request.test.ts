@@ -12,7 +12,14 @@ describe('the parameters of a search', () => {
     [{ limit: '1e1' }, /limit is "1e1"/],
     [{ limit: ['1', '2'] }, /given once/],
     [{ start: '-1' }, /start/],
-    [{ end: '9000000000001' }, /end/],
+    [{ end: '9223372036855' }, /end is "9223372036855".* to 9223372036854/],
+    [{ start: '1.5' }, /start is "1\.5".*whole number/],
+    [{ kind: 'servr' }, /kind is "servr".*server, client/],
+    [{ status: 'failed' }, /status is "failed".*unset, ok, error/],
+    [{ cursor: 'x' }, /cursor is "x"/],
+    [{ allowRepeats: 'yes' }, /allowRepeats is "yes".*false, true/],
+    [{ attribute: 'http.response.status_code>=500' }, /attribute is .*equality is the only comparison/],
+    [{ attribute: '"a=b' }, /each double quote closed/],
     [{ start: '2', end: '1' }, /start is 2.*at most the end, 1/],
     [{ minDuration: '5' }, /minDuration is "5".*1\.5s/],
     [{ minDuration: '2s', maxDuration: '1s' }, /at most maxDuration, 1s/],
@@ -31,7 +38,7 @@ describe('the parameters of a search', () => {
     const raw = {
       limit: '1000',
       start: '0',
-      end: '9000000000000',
+      end: '9223372036854',
       attribute: Array.from({ length: 20 }, () => 'a=b=c'),
     };
     const search = parseSearch(raw, nowMs);

@@ -1,7 +1,9 @@
 import type { StoreClient } from '../store/client.ts';
-import { buildConditions } from './conditions.ts';
+import { buildConditions, inSlice } from './conditions.ts';
+import type { Cursor } from './search-cursor.ts';
 import type { Search } from './search-request.ts';
 import { fetchRows, type Statement } from './statement.ts';
+import { givenTraces, whereTraceIn } from './trace-rows.ts';
 
 /** A part of the window of a search: nanoseconds since the epoch, without the end. */
 export interface TimeSlice {
@@ -32,20 +34,17 @@ const readSlice = {
  * @param found how many traces the slices so far gave, of `wanted`
  */
 export function nextSlice(
-  { startMs, endMs }: Pick<Search, 'startMs' | 'endMs'>,
+  window: TimeSlice,
   previous: TimeSlice | undefined,
   found: number,
   wanted: number,
 ): TimeSlice | undefined {
-  const windowStartNs = BigInt(startMs) * nsPerMs;
-  // Both ends of the window belong to it.
-  const windowEndNs = BigInt(endMs) * nsPerMs + 1n;
-  const endNs = previous?.startNs ?? windowEndNs;
-  if (endNs <= windowStartNs) return undefined;
+  const endNs = previous?.startNs ?? window.endNs;
+  if (endNs <= window.startNs) return undefined;
   let lengthNs = firstSliceNs;
   if (previous !== undefined) {
     lengthNs = (previous.endNs - previous.startNs) * maxGrowth;
-    const searchedNs = windowEndNs - endNs;
+    const searchedNs = window.endNs - endNs;
     if (found > 0) {
       const expectedNs = (searchedNs * BigInt(wanted - found) * 3n) / BigInt(found * 2);
       // The last few may be far away: what was searched grows by half at least.
@@ -55,28 +54,36 @@ export function nextSlice(
   }
   const startNs = endNs - lengthNs;
   const minuteNs = startNs - (startNs % nsPerMinute);
-  return { startNs: minuteNs > windowStartNs ? minuteNs : windowStartNs, endNs };
+  return { startNs: minuteNs > window.startNs ? minuteNs : window.startNs, endNs };
 }
 
-/** The newest traces with a span in the slice for which all conditions hold, but those that are known. */
+/** Of the spans in the nanosecond of a cursor, those whose trace is not so to the cursor's; and all others. */
+const unlessAtCursor = (comparison: '<=' | '>'): string =>
+  `NOT (start = fromUnixTimestamp64Nano({cursorStart:Int64}, 'UTC') AND trace_id ${comparison} toFixedString(unhex({cursorTrace:String}), 16))`;
+
+/**
+ * The newest traces with a span in the slice for which all conditions hold, but those that are known.
+ * @param cursor where the search goes on, if its nanosecond is in the slice
+ */
 export function buildMatchStatement(
   search: Search,
   onResources: readonly boolean[],
   slice: TimeSlice,
   known: readonly string[],
   limit: number,
+  cursor?: Cursor,
 ): Statement {
   const { conditions, params } = buildConditions(search, onResources);
   const all = [
-    "start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')",
-    "start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')",
+    ...inSlice,
+    ...(cursor === undefined ? [] : [unlessAtCursor('<=')]),
     ...conditions,
     ...(known.length === 0
       ? []
       : ['trace_id NOT IN (SELECT toFixedString(unhex(arrayJoin({known:Array(String)})), 16))']),
   ];
   return {
-    sql: `SELECT lower(hex(trace_id)) AS id, toUnixTimestamp64Milli(max(start)) AS newestMs
+    sql: `SELECT lower(hex(trace_id)) AS id, toString(toUnixTimestamp64Nano(max(start))) AS newestNs
 FROM spans
 WHERE ${all.join('\n  AND ')}
 GROUP BY trace_id
@@ -84,23 +91,55 @@ ORDER BY max(start) DESC, trace_id
 LIMIT {limit:UInt32}`,
     params: {
       ...params,
-      start: String(slice.startNs),
-      end: String(slice.endNs),
+      ...describeSlice(slice),
       limit,
       ...(known.length > 0 && { known }),
+      ...(cursor !== undefined && describeCursor(cursor)),
     },
     settings: readSlice,
   };
 }
 
+/** Which of the traces have a span before the cursor for which all conditions hold: an earlier page has shown them. */
+export function buildRepeatsStatement(
+  search: Search,
+  onResources: readonly boolean[],
+  cursor: Cursor,
+  traceIds: readonly string[],
+): Statement {
+  const { conditions, params } = buildConditions(search, onResources);
+  const before = { startNs: cursor.newestNs, endNs: windowOf(search).endNs };
+  const all = [whereTraceIn(givenTraces), ...inSlice, unlessAtCursor('>'), ...conditions];
+  return {
+    sql: `SELECT DISTINCT lower(hex(trace_id)) AS id
+FROM spans
+WHERE ${all.join('\n  AND ')}`,
+    params: { ...params, ...describeSlice(before), ...describeCursor(cursor), traceIds },
+  };
+}
+
+function describeSlice({ startNs, endNs }: TimeSlice): Statement['params'] {
+  return { start: String(startNs), end: String(endNs) };
+}
+
+function describeCursor({ newestNs, traceId }: Cursor): Statement['params'] {
+  return { cursorStart: String(newestNs), cursorTrace: traceId };
+}
+
+function windowOf({ startMs, endMs }: Search): TimeSlice {
+  // Both ends of the window belong to it.
+  return { startNs: BigInt(startMs) * nsPerMs, endNs: BigInt(endMs) * nsPerMs + 1n };
+}
+
 export interface FoundTrace {
   readonly id: string;
-  /** The start of its newest span for which all conditions hold, in Unix milliseconds. */
-  readonly newestMs: number;
+  /** The start of its newest span for which all conditions hold, in Unix nanoseconds. */
+  readonly newestNs: string;
 }
 
 /**
- * The newest traces that have a span for which all conditions hold, by the start of their newest such span. Fewer than `limit` are all that there are.
+ * The newest traces that have a span for which all conditions hold, by the start of their newest such span, and from the
+ * cursor of the search on. Fewer than `limit` are all that there are.
  * @throws StoreError
  */
 export async function findNewestTraces(
@@ -109,13 +148,41 @@ export async function findNewestTraces(
   onResources: readonly boolean[],
   limit: number,
 ): Promise<FoundTrace[]> {
+  const { cursor, allowRepeats } = search;
+  const window = windowOf(search);
+  // The nanosecond of the cursor may have more traces.
+  const left =
+    cursor === undefined || cursor.newestNs >= window.endNs ? window : { ...window, endNs: cursor.newestNs + 1n };
   const found: FoundTrace[] = [];
-  let slice = nextSlice(search, undefined, 0, limit);
+  const repeated: string[] = [];
+  let slice = nextSlice(left, undefined, 0, limit);
   while (slice !== undefined && found.length < limit) {
-    const known = found.map(({ id }) => id);
-    const statement = buildMatchStatement(search, onResources, slice, known, limit - found.length);
-    found.push(...(await fetchRows<FoundTrace>(client, statement)));
-    slice = nextSlice(search, slice, found.length, limit);
+    const known = [...found.map(({ id }) => id), ...repeated];
+    const wanted = limit - found.length;
+    const inCursor = slice.endNs === left.endNs ? cursor : undefined;
+    const rows = await fetchRows<FoundTrace>(
+      client,
+      buildMatchStatement(search, onResources, slice, known, wanted, inCursor),
+    );
+    const repeats = new Set(
+      cursor === undefined || allowRepeats || rows.length === 0
+        ? []
+        : (
+            await fetchRows<{ id: string }>(
+              client,
+              buildRepeatsStatement(
+                search,
+                onResources,
+                cursor,
+                rows.map(({ id }) => id),
+              ),
+            )
+          ).map(({ id }) => id),
+    );
+    repeated.push(...repeats);
+    found.push(...rows.filter(({ id }) => !repeats.has(id)));
+    // In the place of those that an earlier page has shown, there may be more in the same slice.
+    if (rows.length < wanted || repeats.size === 0) slice = nextSlice(left, slice, found.length, limit);
   }
   return found;
 }

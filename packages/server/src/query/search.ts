@@ -1,10 +1,12 @@
-import type { SearchResponse, TraceSummary } from '@clew/model';
+import type { AttributeCondition, SearchResponse, TraceSummary } from '@clew/model';
 import type { StoreClient } from '../store/client.ts';
 import { buildResourceStatement } from './conditions.ts';
-import { findNewestTraces } from './newest-traces.ts';
-import type { AttributeCondition, Search } from './search-request.ts';
+import { type FoundTrace, findNewestTraces } from './newest-traces.ts';
+import { formatCursor } from './search-cursor.ts';
+import type { Search } from './search-request.ts';
+import { spanDuration } from './span-duration.ts';
 import { fetchRows, type Statement } from './statement.ts';
-import { whereTraceIn } from './trace-rows.ts';
+import { givenTraces, whereTraceIn } from './trace-rows.ts';
 
 /** Summaries over all spans of the traces, whether they matched or not. */
 export function buildSummaryStatement(traceIds: readonly string[]): Statement {
@@ -13,12 +15,12 @@ export function buildSummaryStatement(traceIds: readonly string[]): Statement {
   argMin(service, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootService,
   argMin(name, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootName,
   toString(toUnixTimestamp64Nano(min(start))) AS startNs,
-  max(toUnixTimestamp64Nano(start) + duration_ns) - toUnixTimestamp64Nano(min(start)) AS durationNs,
+  max(toUnixTimestamp64Nano(start) + ${spanDuration}) - toUnixTimestamp64Nano(min(start)) AS durationNs,
   count() AS spanCount,
   countIf(status_code = 2) AS errorCount,
   arraySort(entry -> (-entry.2, entry.1), CAST(sumMap(map(toString(service), toUInt64(1))), 'Array(Tuple(String, UInt64))')) AS services
 FROM spans
-WHERE ${whereTraceIn('SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16)')}
+WHERE ${whereTraceIn(givenTraces)}
 GROUP BY trace_id`,
     params: { traceIds },
   };
@@ -46,7 +48,7 @@ export async function searchTraces(client: StoreClient, search: Search): Promise
     // A trace that retention has taken away between the two statements is left out.
     traces: ids.flatMap((id) => byId.get(id) ?? []).map(toSummary),
     hasMore: found.length > ids.length,
-    ...(found.length > ids.length && { nextEnd: found[ids.length]!.newestMs + 1 }),
+    ...(found.length > ids.length && { next: describeEnd(found[ids.length - 1]!, search) }),
     ...window,
   };
 }
@@ -59,6 +61,10 @@ async function findOnResources(
   if (attributes.length === 0) return [];
   const [row] = await fetchRows<{ holds: number[] }>(client, buildResourceStatement(attributes));
   return row!.holds.map((holds) => holds === 1);
+}
+
+function describeEnd({ id, newestNs }: FoundTrace, { startMs, endMs }: Search): string {
+  return formatCursor({ newestNs: BigInt(newestNs), traceId: id, window: { startMs, endMs } });
 }
 
 function toSummary(row: SummaryRow): TraceSummary {

@@ -8,3 +8,6 @@
 export function whereTraceIn(traceIds: string): string {
   return `(toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_minutes WHERE trace_id IN (${traceIds}))`;
 }
+
+/** The traces of the parameter `traceIds`, for {@link whereTraceIn}. */
+export const givenTraces = 'SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16)';

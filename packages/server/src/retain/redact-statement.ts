@@ -1,4 +1,4 @@
-import { attributeColumns, buildMatch } from '../query/conditions.ts';
+import { attributeColumns, buildScalarMatch } from '../query/conditions.ts';
 import type { Statement } from '../query/statement.ts';
 import { type BytesRedaction, buildBytesRedaction, redactedText } from './redact-bytes.ts';
 import type { RedactionTarget } from './redaction-request.ts';
@@ -57,8 +57,8 @@ WHERE (${holds.sql}
 
 /** True for a row that has the attribute in one of its maps. */
 function buildHolds({ key, value }: RedactionTarget): Statement {
-  const params: Record<string, string | number> = { key0: key };
-  if (value !== undefined) return { sql: buildMatch({ key, value }, 0, params), params };
+  const params: Record<string, string | number | readonly string[]> = { key0: key };
+  if (value !== undefined) return { sql: buildScalarMatch({ key, value }, 0, params), params };
   return {
     sql: `(${attributeColumns.map((name) => `mapContains(attr_${name}, {key0:String})`).join(' OR ')})`,
     params,

@@ -1,6 +1,7 @@
 import { parseDurationNs } from '@clew/model';
 import type { KeepRule } from '../keep-rules.ts';
 import { attributeColumns } from '../query/conditions.ts';
+import { spanDuration } from '../query/span-duration.ts';
 import type { Statement } from '../query/statement.ts';
 import { whereTraceIn } from '../query/trace-rows.ts';
 
@@ -26,7 +27,7 @@ SELECT multiIf(${outcomes.join(', ')}, 0), trace_id
 FROM (
   SELECT trace_id,
     countIf(status_code = 2) AS errors,
-    max(toUnixTimestamp64Nano(start) + duration_ns) - toUnixTimestamp64Nano(min(start)) AS duration,
+    max(toUnixTimestamp64Nano(start) + ${spanDuration}) - toUnixTimestamp64Nano(min(start)) AS duration,
     argMin((service, toString(name)), (parent_span_id != toFixedString('', 8), start, span_id)) AS root${matches.map((match) => `,\n    ${match}`).join('')}
   FROM spans
   WHERE ${whereTraceIn(ended)}

@@ -1,3 +1,4 @@
+import { spanDuration } from '../query/span-duration.ts';
 import type { Statement } from '../query/statement.ts';
 import { lastMinute } from './minutes.ts';
 
@@ -30,7 +31,7 @@ export function buildEdgesStatement(minutes: readonly number[], generationMs: nu
   return {
     sql: `INSERT INTO service_edges
 SELECT client, server, connection_type, minute, fromUnixTimestamp64Milli({generation:Int64}, 'UTC'),
-  count(), countIf(status_code = 2), sum(toFloat64(duration_ns))
+  count(), countIf(status_code = 2), sum(toFloat64(${spanDuration}))
 FROM (
   SELECT caller.service AS client, call.service AS server, if(call.kind = 5, 'messaging_system', '') AS connection_type,
     minute, duration_ns, status_code

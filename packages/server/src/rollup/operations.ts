@@ -1,4 +1,5 @@
 import { otherNames } from '../query/cardinality.ts';
+import { spanDuration } from '../query/span-duration.ts';
 import type { Statement } from '../query/statement.ts';
 
 /** Names of one service in one minute that are counted each; the others are counted together. */
@@ -22,7 +23,7 @@ FROM (
     FROM (
       SELECT any(toStartOfMinute(start)) AS minute, any(service) AS service, toString(any(name)) AS name, any(kind) AS kind,
         toUInt16(if(duration_ns <= 1, 0, ceil(log2(duration_ns) * 8))) AS bucket,
-        count() AS calls, countIf(status_code = 2) AS errors, sum(toFloat64(duration_ns)) AS duration
+        count() AS calls, countIf(status_code = 2) AS errors, sum(toFloat64(${spanDuration})) AS duration
       FROM spans
       WHERE toStartOfMinute(start) IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))
       GROUP BY cityHash64(toStartOfMinute(spans.start), spans.service, spans.name, spans.kind), bucket
