@@ -22,10 +22,10 @@ export interface TestProcess {
   stop(): Promise<number | null>;
 }
 
-/** The server by its command, on free ports. `groups` are the addresses of the UI and of OTLP/HTTP. */
+/** The server by its command, on free ports. `groups` are the addresses of the UI, of OTLP/HTTP and of Zipkin. */
 export function startClew(dataDir: string, ...options: readonly string[]): Promise<TestProcess> {
   const args = ['serve', ...freePorts, '--data-dir', dataDir, '--log-level', 'warn', ...options];
-  return startProcess([clew, ...args], {}, /UI and API\s+(\S+)[\s\S]+OTLP\/HTTP\s+(\S+)\n/);
+  return startProcess([clew, ...args], {}, /UI and API\s+(\S+)[\s\S]+OTLP\/HTTP\s+(\S+)[\s\S]+Zipkin\s+(\S+)\n/);
 }
 
 /** The shop of examples/shop with its customers. The one group is the address of its gateway. */

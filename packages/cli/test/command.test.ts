@@ -399,7 +399,8 @@ describe('clew against a server', () => {
       traceId: (index + 1).toString(16).padStart(32, '0'),
       spanId: '00000000000000aa',
       name: 'one of many',
-      startTimeUnixNano: `${startMs - 1000 + (index % 20)}000000`,
+      // Of one millisecond, and some of one nanosecond.
+      startTimeUnixNano: `${startMs - 1000}${String(index % 20).padStart(6, '0')}`,
       endTimeUnixNano: `${startMs}000000`,
     }));
     const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'many' } }] };

@@ -145,7 +145,7 @@ const commands: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 };
 
-describe('texts that would change the terminal', () => {
+describe('texts that would change the terminal', { concurrency: 4 }, () => {
   it('are tried with every command', () => {
     const names = createProgram([]).commands.map((command) => command.name());
     assert.deepEqual(names.toSorted(), Object.keys(commands).toSorted());
