@@ -163,7 +163,9 @@ test('a trace that is not there says so and what may be the reason', async () =>
 test('keys zoom to the selected span, not to the middle of the trace', async () => {
   const page = await pages.openShopTrace('?span=00f067aa0ba90201&details=closed');
   for (let step = 0; step < 20; step++) await page.keyboard.press('w');
-  await page.waitForURL(/zoom=/);
-  const [from, to] = new URL(page.url()).searchParams.get('zoom')!.split('-').map(Number);
-  assert.ok(from! >= 1e6 && to! <= 4e6, `the window ${from} to ${to} lies in the span, 1 to 4 ms`);
+  // 455 ms, 20 times seven tenths of it, are 0.36 ms; the span lasts from 1 to 4 ms.
+  await page.waitForURL((url) => {
+    const [from, to] = (url.searchParams.get('zoom') ?? '').split('-').map(Number);
+    return from! >= 1e6 && to! <= 4e6 && to! - from! < 4e5;
+  });
 });

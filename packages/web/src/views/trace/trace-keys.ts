@@ -51,11 +51,10 @@ function handleKey(key: string, target: EventTarget | null, options: TraceKeysOp
     store.set({ window: zoomWindow(window, factor, anchorOf(window), table.durationNs) });
     return true;
   };
-  /** What stays in its place: the middle of the part of the selected span that is in view, or of the view. */
+  /** What stays in its place: the middle of the selected span where it is in view, or else of the view. */
   const anchorOf = ({ fromNs, toNs }: TimeWindow): number => {
-    const startNs = row === -1 ? fromNs : Math.max(table.spanStartNs[row]!, fromNs);
-    const endNs = row === -1 ? toNs : Math.min(table.spanStartNs[row]! + table.spanDurationNs[row]!, toNs);
-    return startNs <= endNs ? (startNs + endNs) / 2 : (fromNs + toNs) / 2;
+    const middleNs = row === -1 ? -1 : table.spanStartNs[row]! + table.spanDurationNs[row]! / 2;
+    return middleNs >= fromNs && middleNs <= toNs ? middleNs : (fromNs + toNs) / 2;
   };
   const pan = (share: number): true => {
     const { window } = store.get();
