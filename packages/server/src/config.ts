@@ -6,6 +6,7 @@ import { readConfigFile } from './config/config-file.ts';
 import { describeSettings, type SettingDescription } from './config/describe.ts';
 import type { Environment } from './config/environment.ts';
 import { maskUrl, maskWhole } from './config/mask.ts';
+import { findNearestName } from './config/nearest-name.ts';
 import { type Resolution, resolveSettings, type SettingSources } from './config/resolve.ts';
 import type { SettingTable } from './config/setting.ts';
 import { type DropRule, dropRuleSchema, maxDropRules } from './drop-rules.ts';
@@ -17,6 +18,31 @@ const mib = 1024 * 1024;
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 export type LogLevel = (typeof logLevels)[number];
+
+/** Parameters of a URL that `@clickhouse/client` knows; it throws at others, when it is first used. */
+const clickhouseParameters = [
+  'access_token',
+  'application',
+  'compression_request',
+  'compression_response',
+  'keep_alive_enabled',
+  'keep_alive_idle_socket_ttl',
+  'log_level',
+  'max_open_connections',
+  'pathname',
+  'request_timeout',
+  'session_id',
+];
+
+function refuseUnknownParameters(text: string, context: z.RefinementCtx): void {
+  const parameters = URL.canParse(text) ? new URL(text).searchParams.keys() : [];
+  for (const name of parameters) {
+    if (clickhouseParameters.includes(name) || /^(ch_|clickhouse_setting_|http_header_)./.test(name)) continue;
+    const nearest = findNearestName(name, clickhouseParameters);
+    const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+    context.addIssue({ code: 'custom', path: [`unknown parameter ${name}${hint}`] });
+  }
+}
 
 /** A whole number, given as a number or in decimal digits. */
 const integer = (min: number, max: number): z.ZodType<number> =>
@@ -169,12 +195,17 @@ const settings: SettingTable<Config> = {
   clickhouseUrl: {
     variable: 'CLEW_CLICKHOUSE_URL',
     flag: '--clickhouse-url',
-    expected: 'an http or https URL, such as http://user:password@clickhouse:8123/clew',
+    expected:
+      'an http or https URL, such as http://user:password@clickhouse:8123/clew, whose parameters are those of ' +
+      "ClickHouse's client, such as ?request_timeout=60000, or settings, such as ?ch_max_threads=2",
     group: 'Storage',
     description: 'a ClickHouse to use in place of the embedded engine',
     placeholder: 'url',
     mask: maskUrl,
-    schema: z.url({ protocol: /^https?$/ }).optional(),
+    schema: z
+      .url({ protocol: /^https?$/ })
+      .superRefine(refuseUnknownParameters)
+      .optional(),
   },
   clickhouseCluster: {
     variable: 'CLEW_CLICKHOUSE_CLUSTER',

@@ -354,4 +354,29 @@ describe('the table of errors', () => {
       if (status === 400 || status === 404) assert.equal(retryable, false, code);
     }
   });
+
+  test('an unknown parameter of the address of ClickHouse is named, with the one that was meant', () => {
+    const read = (query: string) => parseConfig({ CLEW_CLICKHOUSE_URL: `http://host:8123/db${query}` });
+    for (const query of [
+      '',
+      '?request_timeout=1',
+      '?ch_max_threads=2',
+      '?http_header_x=1',
+      '?clickhouse_setting_a=1',
+    ]) {
+      assert.ok(read(query).clickhouseUrl?.endsWith(query));
+    }
+    assert.throws(
+      () => read('?request_timeot=1'),
+      /CLEW_CLICKHOUSE_URL \(unknown parameter request_timeot; did you mean request_timeout\?\)/,
+    );
+    assert.throws(
+      () => read('?password=secret'),
+      (error: Error) => {
+        assert.match(error.message, /unknown parameter password/);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      },
+    );
+  });
 });

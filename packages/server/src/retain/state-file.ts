@@ -27,7 +27,7 @@ export async function readState<State>(path: string, schema: z.ZodType<State>): 
 
 /** Durable when it resolves; a crash leaves the old file or the new one. */
 export async function writeState(path: string, state: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.new`;
   const handle = await open(temporary, 'w', 0o600);
   try {
