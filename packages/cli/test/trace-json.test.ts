@@ -36,7 +36,9 @@ describe('describeTrace', () => {
           ],
           events: [{ name: 'retry', atNs: 5, attributes: [{ key: 'n', value: { type: 'int', value: 2n } }] }],
           links: [{ traceId: '0000000000000000000000000000000c', spanId: '000000000000000d' }],
-          scope: { name: 'mysql', version: '1.2.3' },
+          resourceDroppedAttributesCount: 3,
+          resourceSchemaUrl: 'urn:1',
+          scope: { name: 'mysql', version: '1.2.3', droppedAttributesCount: 4, schemaUrl: 'urn:2' },
         },
       ],
     });
@@ -69,7 +71,9 @@ describe('describeTrace', () => {
           links: [],
           droppedLinksCount: 0,
           resource: resource('gateway'),
-          scope: { name: '', version: '', attributes: [] },
+          resourceDroppedAttributesCount: 0,
+          resourceSchemaUrl: '',
+          scope: { name: '', version: '', attributes: [], droppedAttributesCount: 0, schemaUrl: '' },
           depth: 0,
         },
         {
@@ -98,6 +102,7 @@ describe('describeTrace', () => {
           droppedAttributesCount: 0,
           events: [
             {
+              timeNs: '1795412641123456794',
               offsetNs: 2,
               name: 'retry',
               attributes: [{ key: 'n', value: { intValue: '2' } }],
@@ -117,7 +122,9 @@ describe('describeTrace', () => {
           ],
           droppedLinksCount: 0,
           resource: resource('orders'),
-          scope: { name: 'mysql', version: '1.2.3', attributes: [] },
+          resourceDroppedAttributesCount: 3,
+          resourceSchemaUrl: 'urn:1',
+          scope: { name: 'mysql', version: '1.2.3', attributes: [], droppedAttributesCount: 4, schemaUrl: 'urn:2' },
           depth: 1,
         },
       ],
