@@ -25,16 +25,21 @@ export function sendError(reply: FastifyReply, error: ClewError): FastifyReply {
   return reply.code(error.status).header('Cache-Control', 'no-store').type('application/json').send(body);
 }
 
-/**
- * Ends an answer whose head was sent with 200 in a way that no client takes for its end: by a reset, as a client without
- * chunked encoding (HTTP/1.0, which is what some proxies speak) waits for the end of the connection alone.
- */
+/** Breaks an answer of 200 off that cannot be completed. */
 export function breakOff(reply: FastifyReply, error: Error, log: Logger): void {
-  const { socket, headersSent } = reply.raw;
-  if (!headersSent || socket === null || socket.destroyed) return;
+  if (!reply.raw.headersSent || reply.raw.socket?.destroyed !== false) return;
   log.warn({ err: error, path: pathOf(reply.request) }, 'An answer was broken off');
+  resetConnection(reply);
+}
+
+/**
+ * Ends a connection in a way that no client takes for the end of the answer: by a reset, as a client without chunked
+ * encoding (HTTP/1.0, which is what some proxies speak) waits for the end of the connection alone.
+ */
+export function resetConnection(reply: FastifyReply): void {
+  const { socket } = reply.raw;
   // With TLS, an end without its close_notify is a reset.
-  if (socket instanceof TLSSocket) socket.destroy();
+  if (socket === null || socket instanceof TLSSocket) reply.raw.destroy();
   else socket.resetAndDestroy();
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { StoreClient } from '../store/client.ts';
+import { resetConnection } from './error-answer.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,7 +37,7 @@ export function cutStalledReaders(app: FastifyInstance, stallMs: number): void {
   app.addHook('onRequest', async (_request, reply) => {
     reply.raw.setTimeout(stallMs, () => {
       // Without unread bytes, it is the reader who waits.
-      if (reply.raw.writableLength > 0) reply.raw.destroy();
+      if (reply.raw.writableLength > 0) resetConnection(reply);
     });
   });
 }
