@@ -7,7 +7,7 @@ export const tokenPattern: RegExp = /^[\w.~+/-]{16,512}=*$/;
 
 export const maxTokens = 100;
 
-/** Whose token an `Authorization` header holds; undefined when it is nobody's. */
+/** What the token in an `Authorization` header stands for; undefined when the token is not known. */
 export type TokenLookup<Owner> = (header: string | undefined) => Owner | undefined;
 
 export interface TokenHolder<Owner> {

@@ -258,6 +258,45 @@ const settings: SettingTable<Config> = {
     placeholder: 'path',
     schema: z.string().min(1).optional(),
   },
+  adminTokens: {
+    variable: 'CLEW_ADMIN_TOKENS',
+    flag: '--admin-tokens',
+    expected: 'tokens of 16 to 512 letters, digits and -._~+/, at most 100, with commas between them',
+    group: 'Access',
+    description:
+      'bearer tokens for changing and deleting what is stored; others on the machine can read a flag, so prefer the file',
+    placeholder: 'tokens',
+    mask: maskWhole,
+    schema: tokens.default([]),
+  },
+  adminTokensFile: {
+    variable: 'CLEW_ADMIN_TOKENS_FILE',
+    flag: '--admin-tokens-file',
+    expected: 'a path',
+    group: 'Access',
+    description: 'file with bearer tokens for changing and deleting what is stored, one a line',
+    placeholder: 'path',
+    schema: z.string().min(1).optional(),
+  },
+  metricsTokens: {
+    variable: 'CLEW_METRICS_TOKENS',
+    flag: '--metrics-tokens',
+    expected: 'tokens of 16 to 512 letters, digits and -._~+/, at most 100, with commas between them',
+    group: 'Access',
+    description: 'bearer tokens for reading /metrics alone; others on the machine can read a flag, so prefer the file',
+    placeholder: 'tokens',
+    mask: maskWhole,
+    schema: tokens.default([]),
+  },
+  metricsTokensFile: {
+    variable: 'CLEW_METRICS_TOKENS_FILE',
+    flag: '--metrics-tokens-file',
+    expected: 'a path',
+    group: 'Access',
+    description: 'file with bearer tokens for reading /metrics alone, one a line',
+    placeholder: 'path',
+    schema: z.string().min(1).optional(),
+  },
   tenants: {
     variable: 'CLEW_TENANTS',
     flag: '--tenants',
@@ -482,6 +521,10 @@ export interface Config {
   /** The same for queries and the UI. */
   readonly queryTokens: readonly string[];
   readonly queryTokensFile: string | undefined;
+  readonly adminTokens: readonly string[];
+  readonly adminTokensFile: string | undefined;
+  readonly metricsTokens: readonly string[];
+  readonly metricsTokensFile: string | undefined;
   /** Those who see their own spans alone. Default none. */
   readonly tenants: readonly Tenant[];
   /** Of web pages that may send spans over OTLP/HTTP and Zipkin, or `*` alone. Default none. */
@@ -595,6 +638,10 @@ function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
     ingestTokensFile: read('ingestTokensFile'),
     queryTokens: read('queryTokens'),
     queryTokensFile: read('queryTokensFile'),
+    adminTokens: read('adminTokens'),
+    adminTokensFile: read('adminTokensFile'),
+    metricsTokens: read('metricsTokens'),
+    metricsTokensFile: read('metricsTokensFile'),
     tenants: read('tenants'),
     ingestCorsOrigins: read('ingestCorsOrigins'),
     allowedHosts: read('allowedHosts'),

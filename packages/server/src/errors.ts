@@ -139,7 +139,12 @@ const errors = {
     status: 401,
     retryable: false,
     message:
-      '{what}. Send "Authorization: Bearer TOKEN" with a token of CLEW_QUERY_TOKENS, CLEW_QUERY_TOKENS_FILE or a tenant; the command clew takes it from --token or CLEW_TOKEN.',
+      '{what}. Send "Authorization: Bearer TOKEN" with a token of {variable}, {variable}_FILE or a tenant; the command clew takes it from --token or CLEW_TOKEN.',
+  },
+  CLEW_FORBIDDEN: {
+    status: 403,
+    retryable: false,
+    message: 'This token may not {what}. Send a token of {variable}, {variable}_FILE or the same list of the tenant.',
   },
   CLEW_TOKEN_FILE_UNUSABLE: {
     status: 500,

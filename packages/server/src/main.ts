@@ -4,7 +4,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { ReceiversResponse } from '@clew/model';
-import { createLookup, isOpen, readTokens, type Tokens } from './access.ts';
+import { createCallerLookup, createSenderLookup, isOpen, readTokens, type Tokens } from './access.ts';
 import { createHostCheck, type HostCheck, isLoopback } from './allowed-hosts.ts';
 import { type Config, nameSetting } from './config.ts';
 import { type ConnectionLimits, limitConnections } from './connection-limits.ts';
@@ -90,7 +90,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
   };
   try {
     const tokens = readTokens(config);
-    warnOfStrangers(config, tokens, log);
+    warnIfExposed(config, tokens, log);
+    warnOfSharedRights(tokens, log);
     const tls = readTls({ cert: config.tlsCert, key: config.tlsKey, clientCa: config.tlsClientCa });
     const allowsHost = createHostCheck(config.host, config.allowedHosts);
     const connections = limitConnections(1 + config.tenants.length, log);
@@ -114,8 +115,18 @@ export async function startServer(config: Config): Promise<RunningServer> {
   }
 }
 
+/** Query tokens are given to dashboards and colleagues, who seldom should be able to delete traces. */
+function warnOfSharedRights({ query, admin, tenants }: Tokens, log: Logger): void {
+  const shared = [
+    ...(query.length > 0 && admin.length === 0 ? ['CLEW_ADMIN_TOKENS'] : []),
+    ...tenants.filter(({ adminTokens }) => adminTokens.length === 0).map(({ name }) => `adminTokens of tenant ${name}`),
+  ];
+  if (shared.length === 0) return;
+  log.warn({ unset: shared }, 'Every query token can delete and redact traces: set admin tokens to keep the two apart');
+}
+
 /** Where strangers could come: bound to an outside address, without tokens. */
-function warnOfStrangers({ host }: Config, { ingest, query, tenants }: Tokens, log: Logger): void {
+function warnIfExposed({ host }: Config, { ingest, query, tenants }: Tokens, log: Logger): void {
   if (isLoopback(host)) return;
   const open = [
     ...(isOpen(ingest, tenants) ? [{ can: 'send spans', variable: 'CLEW_INGEST_TOKENS' }] : []),
@@ -270,7 +281,7 @@ async function startReceiving({
       memory: shares.get(pipeline)!,
       metrics: pipeline.metrics.receiver(receiver),
     });
-    return createLookup(tokens, 'ingest', toDestination(main), tenants.map(toDestination));
+    return createSenderLookup(tokens, toDestination(main), tenants.map(toDestination));
   };
   const optionsOf = (name: string, corsOrigins = config.ingestCorsOrigins) => ({
     destinationOf: destinationOf(name),
@@ -334,7 +345,7 @@ async function startServing(
 ): Promise<string> {
   const { host, httpPort: port } = config;
   const app = createHttpServer({
-    targetOf: createLookup(tokens, 'query', main, tenants),
+    callerOf: createCallerLookup(tokens, main, tenants),
     log,
     allowsHost,
     maxConnections: connections.ui,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
@@ -7,11 +7,11 @@ import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { parseConfig, type RunningServer, startServer } from '@clew/server';
 import { ProtobufReader } from '@clew/wire';
 import { credentials } from '@grpc/grpc-js';
-import { createLookup } from '#src/access.js';
+import { createCallerLookup, createSenderLookup } from '#src/access.js';
 import { collectTokens } from '#src/access-tokens.js';
 import { createLogger } from '#src/log.js';
 import { createGrpcServer } from '#src/receive/grpc-server.js';
@@ -29,10 +29,121 @@ const fileToken = 'file-token-0123456789==';
 
 let nextDataDir = 0;
 
+interface ServerProcess {
+  readonly output: string;
+  waitForText(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/** `startServer` in a process of its own, for what it logs. */
+function spawnServer(t: TestContext, dataDir: string, env: Record<string, string>): ServerProcess {
+  const settings = { dataDir, ...freePorts, healthPort: 0 };
+  const script = `import { parseConfig, startServer } from '@clew/server';
+    const server = await startServer(parseConfig(process.env, ${JSON.stringify(settings)}));
+    process.on('SIGTERM', () => server.close());`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: import.meta.dirname,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(async () => {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'exit');
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  return {
+    get output() {
+      return output;
+    },
+    waitForText: async (pattern) => {
+      for (;;) {
+        const match = pattern.exec(output);
+        if (match !== null) return match;
+        if (child.exitCode !== null) throw new Error(`ended without ${pattern}: ${output}`);
+        await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data'), once(child, 'exit')]);
+      }
+    },
+  };
+}
+
 function start(settings: Parameters<typeof parseConfig>[1]): Promise<RunningServer> {
   const dataDir = join(directory, `data-${nextDataDir++}`);
   return startServer(parseConfig({}, { dataDir, ...freePorts, healthPort: 0, logLevel: 'silent', ...settings }));
 }
+
+describe('tokens of administrators and of metrics', () => {
+  const [adminToken, metricsToken] = ['admin', 'metrics'].map((kind) => `${kind}-token-0123456789`);
+  const team = { name: 'team', ingestTokens: ['team-ingest-0123456789'], queryTokens: ['team-query-0123456789'] };
+  const teamAdmin = 'team-admin-0123456789';
+  let server: RunningServer;
+  before(async () => {
+    server = await start({
+      queryTokens: [queryToken],
+      adminTokens: [adminToken!],
+      metricsTokens: [metricsToken!],
+      tenants: [{ ...team, adminTokens: [teamAdmin] }],
+    });
+  });
+  after(() => server.close());
+
+  const requests: readonly (readonly [right: string, method: string, path: string])[] = [
+    ['query', 'GET', '/clew/v1/services'],
+    ['query', 'HEAD', '/clew/v1/search'],
+    ['query', 'GET', '/clew/v1/retention'],
+    ['query', 'GET', '/clew/v1/redactions'],
+    ['query', 'GET', '/clew/v1/stats'],
+    ['metrics', 'GET', '/metrics'],
+    ['change', 'PUT', '/clew/v1/retention'],
+    ['change', 'POST', '/clew/v1/redactions'],
+    ['change', 'DELETE', `/clew/v1/traces/${'1'.repeat(32)}`],
+  ];
+  const holders: Readonly<Record<string, readonly [token: string, rights: readonly string[]]>> = {
+    'a query token': [queryToken, ['query', 'metrics']],
+    'an admin token': [adminToken!, ['query', 'metrics', 'change']],
+    'a metrics token': [metricsToken!, ['metrics']],
+    "a tenant's query token": [team.queryTokens[0]!, ['query', 'metrics']],
+    "a tenant's admin token": [teamAdmin, ['query', 'metrics', 'change']],
+  };
+  for (const [holder, [token, rights]] of Object.entries(holders)) {
+    test(`${holder} may ${rights.join(', ')} and nothing else`, async () => {
+      for (const [right, method, path] of requests) {
+        const response = await fetch(server.uiUrl + path, {
+          method,
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          ...(['PUT', 'POST'].includes(method) && { body: '{"nothing":1}' }),
+        });
+        const isRefused = response.status === 403;
+        assert.equal(isRefused, !rights.includes(right), `${method} ${path}: ${response.status}`);
+        assert.notEqual(response.status, 401);
+        if (!isRefused || method === 'HEAD') continue;
+        const { code, message } = (await response.json()) as { code: string; message: string };
+        assert.equal(code, 'CLEW_FORBIDDEN');
+        const variable = { query: 'QUERY', metrics: 'METRICS', change: 'ADMIN' }[right];
+        assert.match(message, new RegExp(`CLEW_${variable}_TOKENS`));
+        assert.doesNotMatch(message, /0123456789/);
+      }
+    });
+  }
+
+  test('the log names who changed what by the number of the token, and no token', async (t) => {
+    const dataDir = join(directory, `data-${nextDataDir++}`);
+    const child = spawnServer(t, dataDir, {
+      CLEW_QUERY_TOKENS: queryToken,
+      CLEW_ADMIN_TOKENS: `${fileToken},${adminToken}`,
+    });
+    const uiUrl = (await child.waitForText(/"uiUrl":"([^"]+)"/))[1]!;
+    const path = `/clew/v1/traces/${'1'.repeat(32)}`;
+    await fetch(uiUrl + path, { method: 'DELETE', headers: { authorization: `Bearer ${adminToken}` } });
+    await child.waitForText(new RegExp(`"by":"admin token 2","method":"DELETE","path":"${path}"`));
+    assert.doesNotMatch(child.output, /0123456789/);
+    assert.doesNotMatch(child.output, /Every query token can delete/);
+  });
+
+  test('the start warns when every query token can delete traces', async (t) => {
+    const child = spawnServer(t, join(directory, `data-${nextDataDir++}`), { CLEW_QUERY_TOKENS: queryToken });
+    await child.waitForText(/"unset":\["CLEW_ADMIN_TOKENS"\].*Every query token can delete and redact traces/);
+  });
+});
 
 describe('bearer tokens', () => {
   let server: RunningServer;
@@ -159,15 +270,55 @@ describe('bearer tokens', () => {
 
   test('without any, everyone may come', async () => {
     const main = { name: 'main' };
-    const tenant = { name: 'team', ingestTokens: [ingestToken], queryTokens: [queryToken] };
+    const tenant: Tenant = {
+      name: 'team',
+      ingestTokens: [ingestToken],
+      queryTokens: [queryToken],
+      adminTokens: [],
+      metricsTokens: [],
+    };
     const lookup = (tokens: readonly string[], tenants: readonly Tenant[]) =>
-      createLookup({ ingest: tokens, query: [], tenants }, 'ingest', main, tenants);
+      createSenderLookup<object>({ ingest: tokens, query: [], admin: [], metrics: [], tenants }, main, tenants);
     assert.equal(lookup([], [])(undefined), main);
     assert.equal(lookup([fileToken], [])(undefined), undefined);
     assert.equal(lookup([], [tenant])(undefined), undefined, "the spans of a tenant are nobody else's to add to");
     assert.equal(lookup([], [tenant])(`Bearer ${ingestToken}`), tenant);
     assert.equal(lookup([fileToken], [tenant])(`Bearer ${fileToken}`), main);
     assert.equal(lookup([fileToken], [tenant])(`Bearer ${queryToken}`), undefined);
+  });
+
+  test('give the rights of their lists, and are named by their numbers', () => {
+    const main = { name: 'main' };
+    const [query, admin, metrics] = ['query', 'admin', 'metrics'].map((kind) => `${kind}-token-0123456789`);
+    const rightsOf = (
+      lists: { query?: string[]; admin?: string[]; metrics?: string[] },
+      token?: string,
+    ): [string, string] | undefined => {
+      const tokens = { ingest: [], query: [], admin: [], metrics: [], tenants: [], ...lists };
+      const caller = createCallerLookup(tokens, main, [])(token === undefined ? undefined : `Bearer ${token}`);
+      return caller && [[...caller.rights].sort().join(' '), caller.name];
+    };
+    const all = { query: [fileToken, query!], admin: [admin!], metrics: [metrics!] };
+    assert.deepEqual(rightsOf(all, query), ['metrics query', 'query token 2']);
+    assert.deepEqual(rightsOf(all, admin), ['change metrics query', 'admin token 1']);
+    assert.deepEqual(rightsOf(all, metrics), ['metrics', 'metrics token 1']);
+    assert.equal(rightsOf(all), undefined);
+    assert.equal(rightsOf(all, ingestToken), undefined);
+    // A token of two lists has the rights of both.
+    assert.deepEqual(rightsOf({ ...all, admin: [query!] }, query)?.[0], 'change metrics query');
+    // Until there are admin tokens, query tokens have their rights.
+    assert.deepEqual(rightsOf({ query: [query!] }, query)?.[0], 'change metrics query');
+    assert.deepEqual(rightsOf({ metrics: [metrics!], query: [query!] }, metrics)?.[0], 'metrics');
+    // Without query tokens everyone reads, and only what has tokens of its own is closed.
+    assert.deepEqual(rightsOf({}), ['change metrics query', 'a caller without a token']);
+    assert.deepEqual(rightsOf({ admin: [admin!] })?.[0], 'metrics query');
+    assert.deepEqual(rightsOf({ metrics: [metrics!] })?.[0], 'change query');
+    assert.deepEqual(
+      rightsOf({ metrics: [metrics!] }, metrics)?.[0]
+        .split(' ')
+        .sort(),
+      ['change', 'metrics', 'query'],
+    );
   });
 
   test('a file of them is refused with its line and reason, and without what stands in it', () => {

@@ -25,6 +25,10 @@ describe('parseConfig', () => {
       ingestTokensFile: undefined,
       queryTokens: [],
       queryTokensFile: undefined,
+      adminTokens: [],
+      adminTokensFile: undefined,
+      metricsTokens: [],
+      metricsTokensFile: undefined,
       tenants: [],
       ingestCorsOrigins: [],
       allowedHosts: [],
@@ -313,7 +317,7 @@ describe('secrets', () => {
   test('a token is in no message and in no listing', () => {
     const secret = 'enigma-enigma-enigma enigma';
     const masked = ({ message }: Error): boolean => /\*\*\*/.test(message) && !/enigma/.test(message);
-    for (const name of ['ingestTokens', 'queryTokens'] as const) {
+    for (const name of ['ingestTokens', 'queryTokens', 'adminTokens', 'metricsTokens'] as const) {
       assert.throws(() => parseConfig({}, { [name]: secret }), masked);
       assert.throws(() => parseConfig({}, { [name]: [secret, 'x'] }), masked);
       const setting = listSettings().find((each) => each.name === name);

@@ -55,7 +55,11 @@ async function listen(
   });
   const overflow = await OverflowSpace.open(join(fixture.dataDir, 'overflow'), 2 ** 30);
   const app = createHttpServer({
-    targetOf: () => ({ queries, overflow, data, metrics }),
+    callerOf: () => ({
+      owner: { queries, overflow, data, metrics },
+      rights: new Set(['query', 'metrics', 'change']),
+      name: '',
+    }),
     log,
     allowsHost: createHostCheck('127.0.0.1', []),
     maxConnections: 100,

@@ -193,7 +193,8 @@ describe('the settings of tenants', () => {
   const parse = (...tenants: object[]) => parseConfig({}, { tenants });
 
   test('are a list in the file, JSON in the variable', () => {
-    assert.deepEqual(parseConfig({ CLEW_TENANTS: JSON.stringify([red]) }).tenants, [red]);
+    const parsed = { ...red, adminTokens: [], metricsTokens: [] };
+    assert.deepEqual(parseConfig({ CLEW_TENANTS: JSON.stringify([red]) }).tenants, [parsed]);
     assert.equal(parse(...Array.from({ length: 50 }, (_, i) => tenantOf(`t${i}`))).tenants.length, 50);
   });
 
@@ -202,6 +203,11 @@ describe('the settings of tenants', () => {
       Array.from({ length: 51 }, (_, i) => tenantOf(`t${i}`)),
       [red, { ...tenantOf('blue'), name: 'red' }],
       [red, { ...tenantOf('blue'), queryTokens: red.queryTokens }],
+      [red, { ...tenantOf('blue'), adminTokens: red.queryTokens }],
+      [
+        { ...red, metricsTokens: ['a-metrics-token-01'] },
+        { ...tenantOf('blue'), adminTokens: ['a-metrics-token-01'] },
+      ],
       [red, { ...tenantOf('blue'), ingestTokens: red.ingestTokens }],
       [{ ...red, queryTokens: [] }],
       [{ ...red, ingestTokens: ['short'] }],

@@ -12,7 +12,9 @@ const otherVariables: ReadonlySet<string> = new Set([
   'CLEW_MAX_QUEUE_BYTES',
   'CLEW_OVERFLOW_DIR',
   'CLEW_OVERFLOW_MAX_BYTES',
+  'CLEW_REDACTED_QUERY_PARAMETERS',
   'CLEW_REPORT_RUNNING_AFTER',
+  'CLEW_RESPONSE_HEADERS',
   'CLEW_SAMPLING_RULES',
   // The tests of this repository.
   'CLEW_CHROMIUM',

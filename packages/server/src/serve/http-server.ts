@@ -1,5 +1,6 @@
 import type { ReceiversResponse } from '@clew/model';
 import { type FastifyInstance, fastify } from 'fastify';
+import type { Caller } from '../access.ts';
 import type { TokenLookup } from '../access-tokens.ts';
 import { type HostCheck, hostRefused } from '../allowed-hosts.ts';
 import { createBoundedServer } from '../bounded-server.ts';
@@ -24,7 +25,7 @@ import { serveWebUi } from './web-ui.ts';
 
 export interface HttpServerOptions {
   /** By the token that a request has. */
-  readonly targetOf: TokenLookup<QueryTarget>;
+  readonly callerOf: TokenLookup<Caller<QueryTarget>>;
   readonly log: Logger;
   readonly allowsHost: HostCheck;
   readonly maxConnections: number;
@@ -44,7 +45,7 @@ const requestTimeoutMs = 30_000;
 
 /** Builds the server of UI and API. It does not listen yet. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { targetOf, log, allowsHost, maxConnections, webRoot, readiness, metrics, readerStallMs, tls, receivers } =
+  const { callerOf, log, allowsHost, maxConnections, webRoot, readiness, metrics, readerStallMs, tls, receivers } =
     options;
   const app = fastify({
     serverFactory: (handler) => createBoundedServer({ tls, maxConnections, requestTimeoutMs }, handler),
@@ -63,7 +64,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (!allowsHost(host)) throw hostRefused(host);
   });
   cutStalledReaders(app, readerStallMs);
-  authorizeQueries(app, targetOf);
+  authorizeQueries(app, callerOf, log);
   scopeQueries(app);
   traceQueries(app);
   observeQueries(app, metrics);
