@@ -29,3 +29,9 @@ export function printReport(name: string, figures: readonly Figure[]): void {
     JSON.stringify({ benchmark: name, date: new Date().toISOString().slice(0, 10), machine, figures: values }),
   );
 }
+
+/** The value below which the share `q` of the values lies. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Session } from 'chdb';
 import { childrenOf, readProcessCost, readThreadCosts } from '../process-cost.ts';
-import { type Figure, printReport } from '../report.ts';
+import { type Figure, printReport, quantile } from '../report.ts';
 import type { SenderReport } from './sender.ts';
 import { spansPerRequest, Traffic } from './traffic.ts';
 
@@ -215,11 +215,6 @@ async function stop(server: ChildProcess): Promise<void> {
   if (!server.connected) return;
   server.disconnect();
   await once(server, 'exit');
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
 function bytesBelow(folder: string): number {

@@ -1,4 +1,10 @@
-import { MalformedJsonError, MalformedProtobufError, RefusedSpansError, splitTraceRequest } from '@clew/wire';
+import {
+  MalformedJsonError,
+  MalformedProtobufError,
+  RefusedSpansError,
+  splitTraceRequest,
+  TooManyElementsError,
+} from '@clew/wire';
 import { CliError } from './cli-error.ts';
 import { countOf } from './count.ts';
 import { type ImportFormat, readSpans } from './import-format.ts';
@@ -92,6 +98,7 @@ function explainFailure(error: unknown, source: ImportSource, sentSpans: number)
     error instanceof MalformedJsonError ||
     error instanceof MalformedProtobufError ||
     error instanceof RefusedSpansError ||
+    error instanceof TooManyElementsError ||
     code.startsWith('Z_') ||
     syscall === 'read';
   if (!isOfFile) return error;

@@ -27,13 +27,14 @@ import { createHealthServer } from './serve/health.ts';
 import { createHttpServer } from './serve/http-server.ts';
 import { explainListenFailure, formatUrl, type ListenTarget } from './serve/listen.ts';
 import { Readiness } from './serve/readiness.ts';
+import { reportOnTranscoders } from './serve/transcoder-readiness.ts';
 import { findWebRoot } from './serve/web-ui.ts';
 import { lockDirectory } from './spool/directory-lock.ts';
 import { describeObstacle } from './spool/spool.ts';
 import { addressOfTenant, checkStore } from './store/client.ts';
 import { QueryTurns } from './store/query-turns.ts';
 import { readTls, type TlsOptions } from './tls.ts';
-import { TranscoderThread } from './transcode/transcoder-thread.ts';
+import { TranscoderPool } from './transcode/transcoder-pool.ts';
 import { type Undo, undoAll } from './undo.ts';
 
 /** Where spans are received. */
@@ -98,9 +99,13 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const health = createHealthServer({ readiness, allowsHost, maxConnections: connections.health });
     const healthUrl = await startHealth(config, health, log, undo);
     const engine = await startEmbeddedEngine(config, log, undo);
-    const [main, ...tenants] = await startPipelines(config, engine, log, undo);
+    const transcoders = new TranscoderPool({ dropRules: config.dropSpans, log });
+    undo.push(() => transcoders.close());
+    const [main, ...tenants] = await startPipelines(config, engine, transcoders, log, undo);
     if (engine !== undefined) main!.metrics.watchEngine(engine);
+    main!.metrics.watchTranscoders(transcoders);
     watchPipelines(readiness, config, main!, tenants);
+    readiness.add('ingest', 'transcoder', () => reportOnTranscoders(transcoders));
     const parts = { config, main: main!, tenants, tokens, tls, allowsHost, connections, readiness, log, undo };
     const receivers = await startReceiving(parts);
     const uiUrl = await startServing(parts, describeReceivers(receivers, parts));
@@ -192,24 +197,24 @@ const readerStallMs = 30_000;
 async function startPipelines(
   config: Config,
   engine: Engine | undefined,
+  transcoders: TranscoderPool,
   log: Logger,
   undo: Undo[],
 ): Promise<readonly Pipeline[]> {
   const dataDir = resolve(config.dataDir);
   // The embedded engine has locked its directory.
   if (engine === undefined) undo.push(await lockDirectory(dataDir, chooseSocketPath(dataDir)));
-  const transcoder = new TranscoderThread(config.dropSpans);
-  undo.push(() => transcoder.close());
   const { clickhouseUrl, clickhouseCluster: cluster } = config;
   const address = engine === undefined ? { clickhouseUrl: clickhouseUrl!, cluster } : { socketPath: engine.socketPath };
   // Of the embedded engine's sessions, one is for writes.
   const turns = new QueryTurns(engine === undefined ? remoteTurns : engineDefaults.sessions - 1);
   const overflow = await OverflowSpace.open(join(dataDir, 'overflow'), maxOverflowBytes);
-  const common = { config, transcoder, turns, undo };
+  const common = { config, turns, undo };
   const shareOverflow = () => overflow.share(config.tenants.length === 0 ? maxOverflowBytes : maxOverflowBytes / 2);
   const main = {
     ...common,
     overflow: shareOverflow(),
+    transcoders: transcoders.createQueue(),
     address,
     directory: dataDir,
     hasReserve: engine !== undefined,
@@ -219,7 +224,8 @@ async function startPipelines(
   for (const { name } of config.tenants) {
     const directory = join(dataDir, 'tenants', name);
     const ofTenant = { address: addressOfTenant(address, name), directory, log: log.child({ tenant: name }) };
-    pipelines.push(await startPipeline({ ...common, ...ofTenant, overflow: shareOverflow(), hasReserve: false }));
+    const own = { transcoders: transcoders.createQueue(), overflow: shareOverflow(), hasReserve: false };
+    pipelines.push(await startPipeline({ ...common, ...ofTenant, ...own }));
   }
   return pipelines;
 }

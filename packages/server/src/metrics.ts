@@ -30,6 +30,13 @@ export interface SpoolState {
   readonly oldestMs: number | undefined;
 }
 
+/** What the threads that read requests tell when they are asked. */
+export interface TranscoderMetrics {
+  readonly endedThreads: Readonly<Record<string, number>>;
+  readonly refusedGroups: number;
+  describe(): { readonly threads: number; readonly busyThreads: number; readonly longestWaitMs: number };
+}
+
 const latencySeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** The process has one CPU and one event loop, however many servers run in it. */
@@ -199,6 +206,20 @@ export class Metrics {
     this.#gauge('engine_ready', '1 while the embedded engine answers.', () => Number(engine.isReady));
     const help = 'Times that the embedded engine died and was started again.';
     this.#total('engine_restarts', help, () => engine.restarts);
+  }
+
+  watchTranscoders(transcoders: TranscoderMetrics): void {
+    this.#gauge('transcoder_threads', 'Threads that read requests.', () => transcoders.describe().threads);
+    this.#gauge('transcoder_busy_threads', 'Those of them that are reading.', () => transcoders.describe().busyThreads);
+    const help = 'How long the first group of requests has waited for a thread; 0 when none waits.';
+    this.#gauge('transcoder_wait_seconds', help, () => transcoders.describe().longestWaitMs / 1000);
+    const refusedHelp = 'Groups of requests that were refused because the thread that read them ended.';
+    this.#total('transcoder_refused_groups', refusedHelp, () => transcoders.refusedGroups);
+    const endedHelp = 'Threads that ended while they read requests, by the limit that one of these exceeded.';
+    const ended: Counter = this.#counter('transcoder_ended_threads', endedHelp, ['reason'], () => {
+      ended.reset();
+      for (const [reason, count] of Object.entries(transcoders.endedThreads)) ended.inc({ reason }, count);
+    });
   }
 
   /** The same counts as numbers, for `GET /clew/v1/stats`. */

@@ -24,7 +24,8 @@ import type { QueryTurns } from './store/query-turns.ts';
 import { Schema } from './store/schema.ts';
 import { StoreError } from './store/store-error.ts';
 import { TenantQueries } from './store/tenant-queries.ts';
-import { MalformedRequestError, TranscoderEndedError, type TranscoderThread } from './transcode/transcoder-thread.ts';
+import type { TranscoderQueue } from './transcode/transcoder-pool.ts';
+import { RefusedRequestError, TranscoderUnavailableError } from './transcode/transcoder-thread.ts';
 import type { Undo } from './undo.ts';
 
 /** Leaves room for merges, and for what others put on the disk meanwhile. */
@@ -37,7 +38,7 @@ export interface PipelineOptions {
   readonly directory: string;
   /** Whether it keeps room for deletion on a full disk, for itself and all others. */
   readonly hasReserve: boolean;
-  readonly transcoder: TranscoderThread;
+  readonly transcoders: TranscoderQueue;
   /** Shared by all tenants. */
   readonly turns: QueryTurns;
   /** For the answers of this tenant. */
@@ -65,7 +66,7 @@ export interface Pipeline {
  * @throws ClewError which says what to change; what was started until then is in `undo`.
  */
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { config, address, directory, transcoder, turns, overflow, log, undo } = options;
+  const { config, address, directory, transcoders, turns, overflow, log, undo } = options;
   const metrics = new Metrics();
   const client = connectStore(address);
   undo.push(() => client.close());
@@ -80,7 +81,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     log,
   });
   const commits = new GroupCommit({
-    transcode: (requests) => transcoder.transcode(requests),
+    transcoders,
     append: (blocks) => spool.append(blocks),
     maxPendingBytes: 2 * config.maxRequestBytes,
     onCommitted: () => line.letIn(),
@@ -241,14 +242,11 @@ function createIngest(
 }
 
 function toOtlpError(error: unknown, log: Logger): unknown {
-  if (error instanceof MalformedRequestError) return new OtlpError(400, error.message);
+  if (error instanceof RefusedRequestError) return new OtlpError(400, error.message, error.reason);
   if (error instanceof SpoolUnavailableError) {
     log.debug({ err: error }, 'spans were refused');
     return new OtlpError(503, describeObstacle(error), error.obstacle);
   }
-  if (error instanceof TranscoderEndedError) {
-    log.error({ err: error }, 'The thread that reads requests ended; the next request starts another');
-    return new OtlpError(503, 'The server could not read the request this time; the reason is in its log. Send again.');
-  }
+  if (error instanceof TranscoderUnavailableError) return new OtlpError(503, error.message, 'transcoder_busy');
   return error;
 }

@@ -77,6 +77,8 @@ describe('health and readiness of a running server', () => {
       const ready = await get(`${url}/ready`);
       assert.equal(ready.status, 200);
       assert.equal(ready.body.ready, true);
+      const { ready: isRead, busyThreads } = ready.body.ingest.parts.transcoder;
+      assert.deepEqual({ isRead, busyThreads }, { isRead: true, busyThreads: 0 });
       assert.deepEqual(ready.body.queries, { ready: true, parts: { schema: { ready: true }, store: { ready: true } } });
       const { spool, 'otlp-http': receiver } = ready.body.ingest.parts;
       assert.deepEqual(receiver, { ready: true });

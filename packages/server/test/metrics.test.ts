@@ -71,6 +71,12 @@ describe('a server without traffic', () => {
     assert.equal(metrics.get('clew_spool_oldest_age_seconds'), 0);
     assert.equal(metrics.get('clew_engine_ready'), 1);
     assert.equal(metrics.get('clew_engine_restarts_total'), 0);
+    assert.equal(metrics.get('clew_transcoder_busy_threads'), 0);
+    assert.equal(metrics.get('clew_transcoder_wait_seconds'), 0);
+    assert.equal(metrics.get('clew_transcoder_refused_groups_total'), 0);
+    for (const reason of ['deadline', 'memory', 'failure']) {
+      assert.equal(metrics.get(`clew_transcoder_ended_threads_total{reason="${reason}"}`), 0);
+    }
     for (const name of [
       'process_cpu_seconds_total',
       'process_resident_memory_bytes',

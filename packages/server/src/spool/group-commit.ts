@@ -1,11 +1,12 @@
 import type { ExportRequest } from '../receive/export-request.ts';
 import { releaseMemory } from '../release-memory.ts';
 import type { TraceBlocks, TranscodeResult } from '../transcode/trace-transcoder.ts';
-import type { TranscodeOutcome } from '../transcode/transcoder-thread.ts';
+import type { TranscoderQueue } from '../transcode/transcoder-pool.ts';
+import { type TranscodeOutcome, TranscoderUnavailableError } from '../transcode/transcoder-thread.ts';
 import { SpoolUnavailableError } from './spool.ts';
 
 export interface GroupCommitOptions {
-  readonly transcode: (requests: readonly ExportRequest[]) => Promise<TranscodeOutcome>;
+  readonly transcoders: TranscoderQueue;
   readonly append: (blocks: TraceBlocks) => Promise<void>;
   /** Request bytes that may wait here; beyond it, further requests are refused as retryable. */
   readonly maxPendingBytes: number;
@@ -16,11 +17,21 @@ export interface GroupCommitOptions {
 /** Request bytes that become one commit: large enough to share an fsync, small enough to answer soon. */
 const maxGroupBytes = 4 * 1024 * 1024;
 
+/** As long as the wait for room: senders give up after five seconds, or more. */
+const maxWaitMs = 2_000;
+
+/** How often those who have waited so long are looked at. */
+const lateCheckMs = 100;
+
+/** A group usually takes some tens of milliseconds; beside one that takes longer, the next one asks for a thread. */
+const slowGroupMs = 500;
+
 /** One group is transcoded, one written; the others come while that is done. */
 const maxReadAheadBytes = 4 * maxGroupBytes;
 
 interface Pending {
   readonly request: ExportRequest;
+  readonly addedMs: number;
   readonly resolve: (result: TranscodeResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -28,12 +39,23 @@ interface Pending {
 /**
  * Requests that arrive while others are being written are written together: one transcoding, one fsync, then all of
  * them are answered. The next group is transcoded while the last one is synced.
+ *
+ * ```
+ * pending   requests that wait for a thread: two seconds while another request holds it, then their senders come back
+ * groups    one is transcoded at a time, and a further one beside each that is slow
+ * commits   one after the other, in the order in which the transcoding ends: a slow group holds up no other
+ * ```
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #pending: Pending[] = [];
   #pendingBytes = 0;
-  #running = false;
+  /** Of groups that are slow; while they are read, there is time for others. */
+  #slowBytes = 0;
+  #isAsking = false;
+  #swiftGroups = 0;
+  #lastCommit: Promise<void> = Promise.resolve();
+  #waitTimer: NodeJS.Timeout | undefined;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -41,13 +63,14 @@ export class GroupCommit {
 
   /** Requests that would keep the stages busy until more are read; none or less when they are. */
   get wantedBytes(): number {
-    return maxReadAheadBytes - this.#pendingBytes;
+    return maxReadAheadBytes - this.#pendingBytes + this.#slowBytes;
   }
 
   /**
    * Resolves when the request's spans are on disk. The request's bytes are handed over and must not be used again.
    *
-   * @throws MalformedRequestError when the request is not what its encoding says
+   * @throws RefusedRequestError when the request is not what its encoding says, or takes more than it may
+   * @throws TranscoderUnavailableError when no thread has read it within two seconds
    * @throws SpoolUnavailableError when too much waits already, or the spool refuses
    */
   add(request: ExportRequest): Promise<TranscodeResult> {
@@ -62,26 +85,82 @@ export class GroupCommit {
     }
     this.#pendingBytes += request.bytes.length;
     return new Promise((resolve, reject) => {
-      this.#pending.push({ request, resolve, reject });
-      if (!this.#running) void this.#run();
+      this.#pending.push({ request, addedMs: performance.now(), resolve, reject });
+      this.#waitTimer ??= setTimeout(() => this.#refuseLate(), maxWaitMs).unref();
+      this.#askForThread();
     });
   }
 
-  async #run(): Promise<void> {
-    this.#running = true;
-    let lastCommit: Promise<void> = Promise.resolve();
-    while (this.#pending.length > 0) {
-      const group = this.#takeGroup();
-      const groupBytes = group.reduce((sum, { request }) => sum + request.bytes.length, 0);
-      const outcome = this.#options.transcode(group.map(({ request }) => request));
-      const commit = lastCommit.then(() => this.#commit(group, outcome));
-      lastCommit = commit.finally(() => {
-        this.#pendingBytes -= groupBytes;
+  #askForThread(): void {
+    if (this.#isAsking || this.#swiftGroups > 0 || this.#pending.length === 0) return;
+    this.#isAsking = true;
+    void this.#runGroup();
+  }
+
+  /** One group, from its turn to its commit; never rejects. */
+  async #runGroup(): Promise<void> {
+    let hasTurn = false;
+    let group: Pending[] = [];
+    let bytes = 0;
+    let isSlow = false;
+    let slowTimer: NodeJS.Timeout | undefined;
+    const becomeSlow = (): void => {
+      isSlow = true;
+      this.#swiftGroups--;
+      this.#slowBytes += bytes;
+      this.#askForThread();
+      this.#options.onCommitted?.();
+    };
+    const outcome = this.#options.transcoders.transcode(() => {
+      this.#isAsking = false;
+      hasTurn = true;
+      group = this.#takeGroup();
+      if (group.length === 0) return [];
+      this.#swiftGroups++;
+      bytes = group.reduce((sum, { request }) => sum + request.bytes.length, 0);
+      slowTimer = setTimeout(becomeSlow, slowGroupMs);
+      return group.map(({ request }) => request);
+    });
+    await outcome.catch((error: unknown) => {
+      if (hasTurn) return;
+      // No turn will come: the server is stopping.
+      this.#isAsking = false;
+      for (const { request, reject } of this.#pending.splice(0)) {
+        this.#pendingBytes -= request.bytes.length;
+        reject(error);
+      }
+    });
+    if (group.length === 0) return this.#askForThread();
+    clearTimeout(slowTimer);
+    if (isSlow) this.#slowBytes -= bytes;
+    else this.#swiftGroups--;
+    this.#askForThread();
+    this.#lastCommit = this.#lastCommit
+      .then(() => this.#commit(group, outcome))
+      .finally(() => {
+        this.#pendingBytes -= bytes;
         this.#options.onCommitted?.();
       });
-      await outcome.catch(() => {});
+  }
+
+  #refuseLate(): void {
+    this.#waitTimer = undefined;
+    const nowMs = performance.now();
+    // Where the whole machine is slow, the wait is short measured by what it gets done.
+    const { isHeldUp } = this.#options.transcoders;
+    while (isHeldUp && this.#pending.length > 0 && nowMs - this.#pending[0]!.addedMs >= maxWaitMs) {
+      const { request, reject } = this.#pending.shift()!;
+      this.#pendingBytes -= request.bytes.length;
+      reject(
+        new TranscoderUnavailableError(
+          `The threads that read requests have been busy with others for ${maxWaitMs} ms. Send again later.`,
+        ),
+      );
     }
-    this.#running = false;
+    const [next] = this.#pending;
+    if (next === undefined) return;
+    const againMs = Math.max(next.addedMs + maxWaitMs - nowMs, lateCheckMs);
+    this.#waitTimer = setTimeout(() => this.#refuseLate(), againMs).unref();
   }
 
   #takeGroup(): Pending[] {

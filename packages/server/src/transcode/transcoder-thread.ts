@@ -1,81 +1,239 @@
 import { Worker } from 'node:worker_threads';
 import type { DropRule } from '../drop-rules.ts';
 import type { ExportRequest } from '../receive/export-request.ts';
+import { readThreadCpuMs } from './thread-cpu.ts';
 import type { TraceBlocks, TranscodeResult } from './trace-transcoder.ts';
 
-/** The request is not what its encoding says. */
-export class MalformedRequestError extends Error {
-  override readonly name = 'MalformedRequestError';
+/** Why a request is refused for good, as metrics count it. */
+export type RefusalReason = 'malformed' | 'too_many_elements' | 'too_expensive';
+
+/** The request cannot be taken, now or later: it is not what its encoding says, or it asks for more than one may. */
+export class RefusedRequestError extends Error {
+  override readonly name = 'RefusedRequestError';
+  readonly reason: RefusalReason;
+
+  constructor(message: string, reason: RefusalReason) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
-/** The thread ended with requests in its hands; which of them was the reason is not known. They can be sent again. */
-export class TranscoderEndedError extends Error {
-  override readonly name = 'TranscoderEndedError';
+/** The request was not read and is not to blame. It can be sent again. */
+export class TranscoderUnavailableError extends Error {
+  override readonly name = 'TranscoderUnavailableError';
 }
 
 export interface TranscodeOutcome {
-  /** One a request, in their order; an error that is no {@link MalformedRequestError} is a bug. */
+  /** One a request, in their order; an error of another class than the two above is a bug. */
   readonly results: readonly (TranscodeResult | Error)[];
   /** The rows of all requests together; null when none had a span. */
   readonly blocks: TraceBlocks | null;
 }
 
+/** A group of requests on its way to a worker. */
+export interface WorkerTask {
+  readonly id: number;
+  readonly requests: readonly ExportRequest[];
+}
+
 /** What the worker answers; an error crosses as its message. */
 export interface WorkerAnswer {
-  readonly results: readonly (TranscodeResult | { readonly malformed: string } | { readonly failed: string })[];
+  readonly id: number;
+  readonly results: readonly WorkerResult[];
   readonly blocks: TraceBlocks | null;
 }
 
+export type WorkerResult =
+  | TranscodeResult
+  | { readonly refused: string; readonly reason: RefusalReason }
+  | { readonly postponed: true }
+  | { readonly failed: string };
+
+export interface WorkerOptions {
+  readonly dropRules: readonly DropRule[];
+  /**
+   * Shared memory.
+   *
+   * ```
+   * [ number of the request of the group that is being read | id of the thread, see readThreadId; -1 until it runs ]
+   * ```
+   */
+  readonly progress: Int32Array;
+}
+
+/** What one request may take. */
+export interface TranscodeLimits {
+  /** CPU time of the thread, whatever the size of the request. */
+  readonly baseMs: number;
+  /** CPU time for each MiB of its body. */
+  readonly msPerMiB: number;
+  /** Of V8's heap, which holds strings and objects of JSON, not the bytes of requests and blocks. */
+  readonly maxHeapMiB: number;
+}
+
 /**
- * The worker thread that transcodes, so that the thread of the sockets stays free. Groups are answered in order. When
- * the thread dies, the groups that it held are rejected and the next one starts a new thread.
+ * A MiB takes 5 ms as protobuf and 50 to 100 ms as JSON. Five seconds are a hundred times what a usual request takes,
+ * and longer than senders wait; a slow machine gets there with no request that it should take.
+ */
+export const usualLimits: TranscodeLimits = { baseMs: 5_000, msPerMiB: 250, maxHeapMiB: 1_536 };
+
+/** How a thread ended. */
+export type EndReason = 'deadline' | 'memory' | 'failure';
+
+interface Group {
+  readonly id: number;
+  readonly sizes: readonly number[];
+  readonly resolve: (outcome: TranscodeOutcome) => void;
+  /** The request that was in the thread's hands when it was last looked at, and the CPU time of the thread then. */
+  request: number;
+  requestStartMs: number | undefined;
+  /** The CPU time of the thread when the group came; 0 for the first group of a thread that was not running yet. */
+  readonly startMs: number;
+}
+
+/**
+ * A worker thread that transcodes, so that the thread of the sockets stays free. It holds one group at a time.
+ *
+ * When a request takes too long, or more memory than it may, the thread is terminated. That request is refused, and the
+ * others of its group can be sent again: which one the thread was reading stands in memory that it shares.
  */
 export class TranscoderThread {
-  readonly #dropRules: readonly DropRule[];
-  #worker: Worker | null = null;
-  #waiting: { resolve: (outcome: TranscodeOutcome) => void; reject: (error: Error) => void }[] = [];
+  readonly #worker: Worker;
+  readonly #limits: TranscodeLimits;
+  readonly #progress = new Int32Array(new SharedArrayBuffer(8)).fill(-1);
+  readonly #onEnd: (reason: EndReason, error: Error, hadGroup: boolean) => void;
+  #group: Group | null = null;
+  #nextId = 1;
+  #watch: NodeJS.Timeout | undefined;
+  #hasEnded = false;
 
-  constructor(dropRules: readonly DropRule[] = []) {
-    this.#dropRules = dropRules;
+  /** @param onEnd called once, when the thread can take no more groups, unless it was {@link close}d */
+  constructor(
+    dropRules: readonly DropRule[],
+    limits: TranscodeLimits,
+    onEnd: (reason: EndReason, error: Error, hadGroup: boolean) => void,
+  ) {
+    this.#limits = limits;
+    this.#onEnd = onEnd;
+    const workerData: WorkerOptions = { dropRules, progress: this.#progress };
+    const resourceLimits = { maxOldGenerationSizeMb: limits.maxHeapMiB };
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits });
+    this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
+    this.#worker.on('error', (error) => {
+      const isOutOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+      this.#end(isOutOfMemory ? 'memory' : 'failure', error);
+    });
+    this.#worker.on('exit', (code) => this.#end('failure', new Error(`the thread ended with code ${code}`)));
   }
 
-  /** The bytes of the requests are moved to the thread and must not be used again. */
+  get isBusy(): boolean {
+    return this.#group !== null;
+  }
+
+  /** The CPU time that its group has taken so far, which is not the thread's fault when the machine is busy. */
+  get usedMs(): number {
+    return this.#group === null ? 0 : (this.#readCpuMs() ?? 0) - this.#group.startMs;
+  }
+
+  /**
+   * Never rejects. The bytes of the requests are moved to the thread and must not be used again.
+   *
+   * @throws Error when the requests cannot be moved; then the thread holds no group
+   */
   transcode(requests: readonly ExportRequest[]): Promise<TranscodeOutcome> {
-    this.#worker ??= this.#start();
-    const worker = this.#worker;
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      worker.postMessage(
-        requests,
-        requests.map((request) => request.bytes.buffer),
-      );
+    const id = this.#nextId++;
+    const sizes = requests.map(({ bytes }) => bytes.length);
+    Atomics.store(this.#progress, 0, 0);
+    const task: WorkerTask = { id, requests };
+    this.#worker.postMessage(
+      task,
+      requests.map(({ bytes }) => bytes.buffer),
+    );
+    this.#watch = setInterval(() => this.#checkDeadline(), deadlineCheckMs);
+    return new Promise((resolve) => {
+      const requestStartMs = this.#readCpuMs();
+      this.#group = { id, sizes, resolve, request: 0, requestStartMs, startMs: requestStartMs ?? 0 };
     });
   }
 
   async close(): Promise<void> {
-    await this.#worker?.terminate();
+    this.#hasEnded = true;
+    this.#refuseGroup(undefined);
+    await this.#worker.terminate();
   }
 
-  #start(): Worker {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { dropRules: this.#dropRules } });
-    worker.on('message', (answer: WorkerAnswer) => {
-      this.#waiting.shift()?.resolve({
-        results: answer.results.map((result) => {
-          if ('malformed' in result) return new MalformedRequestError(result.malformed);
-          return 'failed' in result ? new Error(result.failed) : result;
-        }),
-        blocks: answer.blocks,
-      });
-    });
-    worker.on('error', (error) => this.#fail(worker, error));
-    worker.on('exit', (code) => this.#fail(worker, new Error(`the transcoder thread ended with code ${code}`)));
-    return worker;
+  /** Answers of a group that was given up meanwhile are dropped: its requests have been refused. */
+  #settle(answer: WorkerAnswer): void {
+    const group = this.#group;
+    if (this.#hasEnded || group?.id !== answer.id) return;
+    this.#group = null;
+    clearInterval(this.#watch);
+    group.resolve({ results: answer.results.map(toResult), blocks: answer.blocks });
   }
 
-  #fail(worker: Worker, error: Error): void {
-    if (this.#worker !== worker) return;
-    this.#worker = null;
-    const ended = new TranscoderEndedError(`the requests could not be read: ${error.message}`, { cause: error });
-    for (const { reject } of this.#waiting.splice(0)) reject(ended);
+  #readCpuMs(): number | undefined {
+    const threadId = Atomics.load(this.#progress, 1);
+    return threadId === -1 ? undefined : readThreadCpuMs(threadId);
   }
+
+  #checkDeadline(): void {
+    const group = this.#group;
+    if (group === null) return;
+    const request = Atomics.load(this.#progress, 0);
+    const nowMs = this.#readCpuMs();
+    if (nowMs === undefined) return;
+    if (request !== group.request || group.requestStartMs === undefined) {
+      group.request = request;
+      group.requestStartMs = nowMs;
+      return;
+    }
+    const limitMs = this.#limits.baseMs + (group.sizes[request]! / 2 ** 20) * this.#limits.msPerMiB;
+    if (nowMs - group.requestStartMs <= limitMs) return;
+    this.#end('deadline', new Error(`a request of ${group.sizes[request]} bytes took more than ${limitMs} ms`));
+  }
+
+  #end(reason: EndReason, error: Error): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    void this.#worker.terminate();
+    const { baseMs, msPerMiB, maxHeapMiB } = this.#limits;
+    const limits = {
+      deadline: `more CPU time than the limit of ${baseMs} ms and ${msPerMiB} ms a MiB`,
+      memory: `more memory than the limit of ${maxHeapMiB} MiB`,
+      failure: undefined,
+    };
+    const hadGroup = this.#group !== null;
+    this.#refuseGroup(limits[reason]);
+    this.#onEnd(reason, error, hadGroup);
+  }
+
+  /** @param excess what the request in hand took too much of; undefined when no request is to blame */
+  #refuseGroup(excess: string | undefined): void {
+    const group = this.#group;
+    this.#group = null;
+    clearInterval(this.#watch);
+    if (group === null) return;
+    const culprit = excess === undefined ? -1 : Atomics.load(this.#progress, 0);
+    const results = group.sizes.map((bytes, request) =>
+      request === culprit
+        ? new RefusedRequestError(
+            `Reading the request of ${bytes} bytes takes ${excess}. Send smaller batches.`,
+            'too_expensive',
+          )
+        : new TranscoderUnavailableError(
+            "The thread that read the request ended; the reason is in the server's log. Send it again.",
+          ),
+    );
+    group.resolve({ results, blocks: null });
+  }
+}
+
+const deadlineCheckMs = 250;
+
+function toResult(result: WorkerResult): TranscodeResult | Error {
+  if ('refused' in result) return new RefusedRequestError(result.refused, result.reason);
+  if ('postponed' in result) {
+    return new TranscoderUnavailableError('Other requests took too long to be read before this one. Send it again.');
+  }
+  return 'failed' in result ? new Error(result.failed) : result;
 }

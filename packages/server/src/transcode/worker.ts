@@ -7,18 +7,22 @@ import {
   RefusedSpansError,
   TooManyElementsError,
 } from '@clew/wire';
-import { type DropRule, DropRules } from '../drop-rules.ts';
+import { DropRules } from '../drop-rules.ts';
 import type { ExportRequest } from '../receive/export-request.ts';
 import { releaseMemory } from '../release-memory.ts';
+import { readThreadCpuMs, readThreadId } from './thread-cpu.ts';
 import { toOtlp } from './to-otlp.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
-import type { WorkerAnswer } from './transcoder-thread.ts';
+import type { WorkerAnswer, WorkerOptions, WorkerResult, WorkerTask } from './transcoder-thread.ts';
 
-// The thread behind TranscoderThread: a message is a group of requests, its answer their results and blocks.
+// The worker of TranscoderThread: a message is a group of requests, its answer their results and blocks.
 
 const port = parentPort!;
-const { dropRules } = workerData as { readonly dropRules: readonly DropRule[] };
-const transcoder = new TraceTranscoder(new DropRules(dropRules));
+const { dropRules, progress } = workerData as WorkerOptions;
+const threadId = readThreadId();
+Atomics.store(progress, 1, threadId);
+const rules = new DropRules(dropRules);
+let transcoder = new TraceTranscoder(rules);
 
 /** What is wrong with a request, not with us: its sender is told, and the others of the group go on. */
 const malformations = [
@@ -27,10 +31,15 @@ const malformations = [
   MalformedProtobufError,
   MalformedThriftError,
   RefusedSpansError,
-  TooManyElementsError,
 ];
 
-function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {
+/** After so much CPU time the rest of a group is left to its senders: they send it again, and others get their turn. */
+const maxGroupMs = 2_000;
+
+/** A request that is larger than any group of several leaves columns behind that are too large to keep for the next. */
+const largeRequestBytes = 16 * 1024 * 1024;
+
+function transcode(exported: ExportRequest): WorkerResult {
   try {
     const { request, rejectedSpans, rejectionReason } = toOtlp(exported);
     const result = transcoder.transcode(request);
@@ -42,18 +51,39 @@ function transcode(exported: ExportRequest): WorkerAnswer['results'][number] {
       droppedBy: result.droppedBy,
     };
   } catch (error) {
+    if (error instanceof TooManyElementsError) return { refused: error.message, reason: 'too_many_elements' };
     if (malformations.some((malformation) => error instanceof malformation)) {
-      return { malformed: (error as Error).message };
+      return { refused: (error as Error).message, reason: 'malformed' };
     }
     // A bug of ours, but not one that the other requests of the group, or the thread, should pay for.
     return { failed: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }
 
-port.on('message', (requests: readonly ExportRequest[]) => {
-  const results = requests.map(transcode);
+function transcodeGroup(requests: readonly ExportRequest[]): WorkerResult[] {
+  const startedMs = performance.now();
+  const startedCpuMs = readThreadCpuMs(threadId);
+  // The clock is read first: it costs nothing, and is never behind the CPU time.
+  const isLate = (): boolean =>
+    performance.now() - startedMs > maxGroupMs && readThreadCpuMs(threadId) - startedCpuMs > maxGroupMs;
+  return requests.map((request, index) => {
+    if (index > 0 && isLate()) return { postponed: true };
+    Atomics.store(progress, 0, index);
+    return transcode(request);
+  });
+}
+
+port.on('messageerror', (error: Error) => {
+  // Nobody knows which group it was: the thread ends, and what it held is sent again.
+  throw error;
+});
+
+port.on('message', ({ id, requests }: WorkerTask) => {
+  const bytes = requests.reduce((sum, request) => sum + request.bytes.length, 0);
+  const results = transcodeGroup(requests);
   const blocks = transcoder.takeBlocks();
-  for (const { bytes } of requests) releaseMemory(bytes);
-  const answer: WorkerAnswer = { results, blocks };
+  for (const request of requests) releaseMemory(request.bytes);
+  if (bytes > largeRequestBytes) transcoder = new TraceTranscoder(rules);
+  const answer: WorkerAnswer = { id, results, blocks };
   port.postMessage(answer, blocks === null ? [] : [blocks.spans.buffer, blocks.resources.buffer]);
 });

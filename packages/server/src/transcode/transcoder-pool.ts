@@ -1,0 +1,214 @@
+import { availableParallelism } from 'node:os';
+import type { DropRule } from '../drop-rules.ts';
+import type { Logger } from '../log.ts';
+import type { ExportRequest } from '../receive/export-request.ts';
+import {
+  type EndReason,
+  type TranscodeLimits,
+  type TranscodeOutcome,
+  TranscoderThread,
+  TranscoderUnavailableError,
+  usualLimits,
+} from './transcoder-thread.ts';
+
+export interface TranscoderPoolOptions {
+  readonly dropRules?: readonly DropRule[];
+  readonly limits?: TranscodeLimits;
+  /** At least 2, so that one request that takes long does not stop the others. */
+  readonly maxThreads?: number;
+  readonly log: Logger;
+}
+
+/** What one pipeline transcodes with. */
+export interface TranscoderQueue {
+  /**
+   * Waits for a thread and for this pipeline's turn.
+   *
+   * @param take called when both have come; gives the requests of a group, whose bytes must not be used again
+   * @throws TranscoderUnavailableError when the pool was closed before
+   */
+  transcode(take: () => readonly ExportRequest[]): Promise<TranscodeOutcome>;
+  /** Whether a group has taken so much CPU time that those who wait should not wait for its end. */
+  readonly isHeldUp: boolean;
+}
+
+/** How the pool does, for readiness and metrics. */
+export interface TranscoderState {
+  readonly threads: number;
+  readonly maxThreads: number;
+  readonly busyThreads: number;
+  /** The most CPU time that a group has taken of those that are being transcoded. */
+  readonly longestUsedMs: number;
+  readonly isHeldUp: boolean;
+  /** How long the first of those that wait for a thread has waited; 0 when nobody does. */
+  readonly longestWaitMs: number;
+}
+
+interface QueueState {
+  running: number;
+  /** The number of the turn that it had last. */
+  lastTurn: number;
+}
+
+interface Waiting {
+  readonly queue: QueueState;
+  readonly sinceMs: number;
+  readonly take: () => readonly ExportRequest[];
+  readonly resolve: (outcome: TranscodeOutcome | Promise<TranscodeOutcome>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Two are enough for one to be stuck; four transcode more than the rest of a server keeps up with. */
+const usualThreads = Math.min(4, Math.max(2, availableParallelism()));
+
+/** A usual group takes some tens of milliseconds. */
+const heldUpMs = 1_000;
+
+/** How long a thread stays that was started because all others were busy. */
+const idleThreadMs = 60_000;
+
+/**
+ * The threads that transcode, for all pipelines. A further one is started when all others are busy.
+ *
+ * ```
+ * pipelines   A  B  C        each asks for its next group; the one that was served longest ago is served first
+ * threads     [A] [B]        a pipeline gets all but one of them, unless it is the only one
+ * ```
+ *
+ * So a pipeline whose requests take long, or are made to, leaves a thread to the others.
+ */
+export class TranscoderPool {
+  readonly maxThreads: number;
+  readonly endedThreads: Record<EndReason, number> = { deadline: 0, memory: 0, failure: 0 };
+  /** Groups that a thread held when it ended. */
+  refusedGroups = 0;
+  readonly #dropRules: readonly DropRule[];
+  readonly #limits: TranscodeLimits;
+  readonly #log: Logger;
+  readonly #threads: TranscoderThread[] = [];
+  readonly #idleTimers = new Map<TranscoderThread, NodeJS.Timeout>();
+  #waiting: Waiting[] = [];
+  #queueCount = 0;
+  #turn = 0;
+  #isClosed = false;
+
+  constructor({ dropRules = [], limits = usualLimits, maxThreads = usualThreads, log }: TranscoderPoolOptions) {
+    this.#dropRules = dropRules;
+    this.#limits = limits;
+    this.maxThreads = maxThreads;
+    this.#log = log;
+  }
+
+  createQueue(): TranscoderQueue {
+    this.#queueCount++;
+    const queue: QueueState = { running: 0, lastTurn: 0 };
+    const isHeldUp = (): boolean => this.describe().isHeldUp;
+    return {
+      get isHeldUp() {
+        return isHeldUp();
+      },
+      transcode: (take) => {
+        if (this.#isClosed) return Promise.reject(closedError());
+        return new Promise((resolve, reject) => {
+          this.#waiting.push({ queue, sinceMs: performance.now(), take, resolve, reject });
+          this.#serve();
+        });
+      },
+    };
+  }
+
+  describe(): TranscoderState {
+    const first = this.#waiting[0];
+    const longestUsedMs = Math.max(0, ...this.#threads.map(({ usedMs }) => usedMs));
+    return {
+      threads: this.#threads.length,
+      maxThreads: this.maxThreads,
+      busyThreads: this.#threads.filter(({ isBusy }) => isBusy).length,
+      longestUsedMs: Math.round(longestUsedMs),
+      isHeldUp: longestUsedMs > heldUpMs,
+      longestWaitMs: first === undefined ? 0 : Math.round(performance.now() - first.sinceMs),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { reject } of this.#waiting.splice(0)) reject(closedError());
+    for (const timer of this.#idleTimers.values()) clearTimeout(timer);
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.close()));
+  }
+
+  #serve(): void {
+    const maxOfQueue = this.#queueCount > 1 ? this.maxThreads - 1 : this.maxThreads;
+    for (;;) {
+      const allowed = this.#waiting.filter(({ queue }) => queue.running < maxOfQueue);
+      if (allowed.length === 0) return;
+      const next = allowed.reduce((best, each) => (each.queue.lastTurn < best.queue.lastTurn ? each : best));
+      const thread = this.#findThread();
+      if (thread === undefined) return;
+      this.#waiting.splice(this.#waiting.indexOf(next), 1);
+      next.queue.lastTurn = ++this.#turn;
+      this.#run(thread, next);
+    }
+  }
+
+  /** The first that is idle, so that others than the first can end when there is less to do. */
+  #findThread(): TranscoderThread | undefined {
+    const idle = this.#threads.find(({ isBusy }) => !isBusy);
+    if (idle !== undefined || this.#threads.length >= this.maxThreads) return idle;
+    const thread: TranscoderThread = new TranscoderThread(this.#dropRules, this.#limits, (reason, error, hadGroup) =>
+      this.#replace(thread, reason, error, hadGroup),
+    );
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  #run(thread: TranscoderThread, { queue, take, resolve, reject }: Waiting): void {
+    clearTimeout(this.#idleTimers.get(thread));
+    const requests = take();
+    if (requests.length === 0) {
+      resolve({ results: [], blocks: null });
+      this.#endWhenIdle(thread);
+      return;
+    }
+    try {
+      const outcome = thread.transcode(requests);
+      queue.running++;
+      resolve(outcome);
+      void outcome.then(() => {
+        queue.running--;
+        this.#endWhenIdle(thread);
+        this.#serve();
+      });
+    } catch (error) {
+      reject(error as Error);
+    }
+  }
+
+  #endWhenIdle(thread: TranscoderThread): void {
+    if (this.#threads.indexOf(thread) <= 0) return;
+    const timer = setTimeout(() => {
+      this.#remove(thread);
+      void thread.close();
+    }, idleThreadMs).unref();
+    this.#idleTimers.set(thread, timer);
+  }
+
+  #replace(thread: TranscoderThread, reason: EndReason, error: Error, hadGroup: boolean): void {
+    this.#remove(thread);
+    this.endedThreads[reason]++;
+    if (hadGroup) this.refusedGroups++;
+    this.#log.error({ err: error, reason }, 'A thread that reads requests ended; another takes its place');
+    this.#serve();
+  }
+
+  #remove(thread: TranscoderThread): void {
+    clearTimeout(this.#idleTimers.get(thread));
+    this.#idleTimers.delete(thread);
+    const index = this.#threads.indexOf(thread);
+    if (index !== -1) this.#threads.splice(index, 1);
+  }
+}
+
+function closedError(): TranscoderUnavailableError {
+  return new TranscoderUnavailableError('The server is stopping. Send the request again to its successor.');
+}
