@@ -17,7 +17,7 @@ const edgeKeys: ReadonlySet<string> = new Set([
 const minuteMs = 60_000;
 
 /** Removes the values from those that are offered for completion: of all days of the window. */
-export function buildForgetValues({ key, value, startMs, endMs }: RedactionTarget): Statement {
+function buildForgetValues({ key, value, startMs, endMs }: RedactionTarget): Statement {
   // A number is noted in the engine's way, which is not always that of the request.
   const isValue = '(value = {value:String} OR toFloat64OrNull(value) = toFloat64OrNull({value:String}))';
   const conditions = [
@@ -62,7 +62,7 @@ function buildIsNamed({ value, startMs, endMs }: RedactionTarget): Statement {
 }
 
 /** Statements that take a name out of the service graph, and keep its calls; in this order. */
-export function buildRenameEdges(target: RedactionTarget): readonly Statement[] {
+function buildRenameEdges(target: RedactionTarget): readonly Statement[] {
   if (!edgeKeys.has(target.key)) return [];
   const { sql: isNamed, params } = buildIsNamed(target);
   return [
