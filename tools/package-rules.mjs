@@ -59,7 +59,7 @@ export const packageRules = {
     npm: [],
     node: false,
     roots: ['index.ts'],
-    stages: { fixtures: [] },
+    stages: { text: [], fixtures: [] },
   },
   traceql: {
     clew: ['model'],

@@ -39,7 +39,8 @@ export interface ApiClient {
 }
 
 /** Long enough for a search over all that is stored, short enough that a hung server is noticed. */
-const defaultTimeoutMs = 30_000;
+// Longer than a query may take by default (CLEW_QUERY_TIMEOUT_MS), so that the reason which the server gives arrives.
+const defaultTimeoutMs = 90_000;
 
 /**
  * @param serverUrl Address of the UI and API, such as `http://localhost:16686`.

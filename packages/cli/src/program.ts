@@ -9,7 +9,7 @@ import {
   spanKindNames,
   spanStatusNames,
   traceIdSyntax,
-} from '@clew/model';
+} from '@clew/model/text';
 import type { SettingDescription } from '@clew/server/config';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { print } from './output.ts';

@@ -1,4 +1,4 @@
-import { lookbackSyntax, parseLookbackMs } from '@clew/model';
+import { lookbackSyntax, parseLookbackMs } from '@clew/model/text';
 import { InvalidArgumentError } from 'commander';
 
 /**

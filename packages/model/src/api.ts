@@ -1,4 +1,4 @@
-import type { SpanKindName, SpanStatusName } from './span-vocabulary.ts';
+import type { SpanKindName, SpanStatusName } from './text/span-vocabulary.ts';
 
 /**
  * What server and clients exchange over Clew's own HTTP API (`/clew/v1/…`, on the port of the UI):

@@ -43,26 +43,11 @@ export {
   type TraceSummary,
   tracePath,
 } from './api.ts';
-export {
-  type AttributeCondition,
-  ConditionError,
-  type ConditionFault,
-  formatCondition,
-  formatConditionList,
-  formatTags,
-  parseCondition,
-  parseConditionList,
-  parseTags,
-} from './attribute-condition.ts';
-export { bytesSyntax, formatBytes, parseBytes } from './bytes.ts';
 export { TraceTableError } from './columns.ts';
 export { detailsOf, type SpanDetails, type SpanEvent, type SpanLink } from './details.ts';
-export { durationSyntax, formatDuration, lookbackSyntax, parseDurationNs, parseLookbackMs } from './duration.ts';
 export { findText } from './find-text.ts';
 export { traceToOtlpJson } from './otlp-json.ts';
-export { parseQuantity, type Units } from './quantity.ts';
 export { computeSelfTimes, forEachUnion } from './self-time.ts';
-export { type SpanKindName, type SpanStatusName, spanKindNames, spanStatusNames } from './span-vocabulary.ts';
 export { type RowOrigin, rowOfSpan, spanIdOf, type TraceTable, tableFromNative } from './table.ts';
-export { parseTraceId, traceIdSyntax } from './trace-id.ts';
+export * from './text/index.ts';
 export { buildTree, linked, parentInCycle, parentMissing, type TraceTree } from './tree.ts';

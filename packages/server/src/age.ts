@@ -1,4 +1,4 @@
-import { parseQuantity } from '@clew/model';
+import { parseQuantity } from '@clew/model/text';
 
 const minuteMs = 60_000;
 const ageUnitsMs: Readonly<Record<string, number>> = {

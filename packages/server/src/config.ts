@@ -1,4 +1,4 @@
-import { bytesSyntax, parseBytes } from '@clew/model';
+import { bytesSyntax, parseBytes } from '@clew/model/text';
 import { z } from 'zod';
 import { maxTokens, tokenPattern } from './access-tokens.ts';
 import { ageSyntax, isAgeMs, parseAgeMs } from './age.ts';

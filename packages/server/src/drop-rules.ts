@@ -1,4 +1,4 @@
-import { type SpanKindName, spanKindNames } from '@clew/model';
+import { type SpanKindName, spanKindNames } from '@clew/model/text';
 import { z } from 'zod';
 
 /** Spans that are not stored: those for which all that the rule names holds. In a text, `*` stands for any characters. */

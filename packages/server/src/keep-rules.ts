@@ -1,4 +1,4 @@
-import { durationSyntax, parseDurationNs } from '@clew/model';
+import { durationSyntax, parseDurationNs } from '@clew/model/text';
 import { z } from 'zod';
 
 /** Traces that tail sampling keeps: those for which all that the rule names holds. In a text, `*` stands for any characters. */

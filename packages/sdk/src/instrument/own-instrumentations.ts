@@ -2,10 +2,10 @@ import { writeNotice } from '../notice.ts';
 import { noteInstrumentation } from './community-registry.ts';
 
 /** What stands for one of ours, and what the app may enable itself in its place. */
-const communityPackages: Readonly<Record<string, string>> = {
-  '@opentelemetry/instrumentation-http': 'http',
-  '@opentelemetry/instrumentation-undici': 'undici',
-};
+const communityPackages: ReadonlyMap<string, string> = new Map([
+  ['@opentelemetry/instrumentation-http', 'http'],
+  ['@opentelemetry/instrumentation-undici', 'undici'],
+]);
 
 /** Our own instrumentations, each of which ends when the app enables that of the community for the same. */
 export class OwnInstrumentations {
@@ -21,7 +21,8 @@ export class OwnInstrumentations {
    * Requests that are under way keep their spans.
    */
   leaveToApp(packageName: string): void {
-    const shortName = Object.hasOwn(communityPackages, packageName) ? communityPackages[packageName]! : undefined;
+    // The app may have asked for a tracer under anything, also what is not a text.
+    const shortName = communityPackages.get(packageName);
     const stops = shortName === undefined ? undefined : this.running.get(shortName);
     if (shortName === undefined || stops === undefined) return;
     this.running.delete(shortName);

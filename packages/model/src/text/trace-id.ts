@@ -1,4 +1,4 @@
-import { isTraceId, type TraceId } from '@clew/wire';
+import { isTraceId, type TraceId } from '@clew/wire/ids';
 
 /** What a trace id looks like, for messages. */
 export const traceIdSyntax: string = '1 to 32 hexadecimal digits, not all zero';
