@@ -44,8 +44,6 @@ export function createGrpcReceiver(protocol: GrpcProtocol, options: GrpcReceiver
     maxConnections: options.maxConnections,
     log: options.log,
     answer: (stream, headers) => {
-      // A caller that goes away: reading fails too, and nobody is left to be told.
-      stream.on('error', () => {});
       if (isGrpc(headers)) void new Call(stream, headers, protocol, options).run();
       else answerOthers(stream, options.uncountedStreams);
     },

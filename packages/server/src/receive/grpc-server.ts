@@ -81,6 +81,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   });
   server.on('sessionError', (error: Error) => log.debug({ err: error }, 'a connection for gRPC failed'));
   server.on('stream', (stream, headers) => {
+    // A caller that goes away, or a reset of ours: without a listener, either would end the process.
+    stream.on('error', () => {});
     // Node holds headers to the limit only once the peer has confirmed it.
     const isUnconfirmed = stream.session?.pendingSettingsAck === true;
     if (isUnconfirmed && sizeOf(headers) > maxHeaderListBytes) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
