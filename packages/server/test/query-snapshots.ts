@@ -205,8 +205,8 @@ WHERE key NOT IN (
 GROUP BY key, type, value
 ORDER BY count() DESC, value
 LIMIT 20 BY key, type`,
-  tailDecide: `INSERT INTO trace_decisions
-SELECT multiIf(errors > 0 AND duration >= {minDuration0:Int64} AND root NOT IN (
+  tailDecide: `INSERT INTO tail_decisions
+SELECT {run:String}, multiIf(errors > 0 AND duration >= {minDuration0:Int64} AND root NOT IN (
     SELECT service, name FROM operation_minutes FINAL
     WHERE minute <= toDateTime({minute:UInt32}, 'UTC') AND minute > toDateTime({minute:UInt32}, 'UTC') - INTERVAL 1 DAY
     GROUP BY service, name
@@ -228,19 +228,24 @@ FROM (
 FROM span_minutes
 WHERE minute >= toDateTime({from:UInt32}, 'UTC') AND minute < toDateTime({until:UInt32}, 'UTC')
 ORDER BY minute`,
-  tailOutcomes: `SELECT rule, uniqExact(trace_id) AS traces FROM trace_decisions GROUP BY rule`,
+  tailOutcomes: `SELECT rule, uniqExact(trace_id) AS traces FROM tail_decisions WHERE run = {run:String} GROUP BY rule`,
   tailDays: `SELECT toString(toDate(minute)) AS day, toUnixTimestamp(min(minute)) AS first, toUnixTimestamp(max(minute)) AS last
 FROM trace_minutes
-WHERE trace_id IN (SELECT trace_id FROM trace_decisions WHERE rule = 0)
+WHERE trace_id IN (SELECT trace_id FROM tail_decisions WHERE run = {run:String} AND rule = 0)
 GROUP BY day
 ORDER BY day`,
   tailRemoveSpans: `ALTER TABLE spans DELETE IN PARTITION {day:String}
 WHERE toStartOfMinute(start) >= toDateTime({first:UInt32}, 'UTC') AND toStartOfMinute(start) <= toDateTime({last:UInt32}, 'UTC')
-  AND trace_id IN (SELECT trace_id FROM trace_decisions WHERE rule = 0)`,
-  tailRemoveMinutes: `ALTER TABLE trace_minutes DELETE IN PARTITION {day:String} WHERE trace_id IN (SELECT trace_id FROM trace_decisions WHERE rule = 0)`,
+  AND trace_id IN (SELECT trace_id FROM tail_decisions WHERE run = {run:String} AND rule = 0)`,
+  tailRemoveMinutes: `ALTER TABLE trace_minutes DELETE IN PARTITION {day:String} WHERE trace_id IN (SELECT trace_id FROM tail_decisions WHERE run = {run:String} AND rule = 0)`,
   tailUnfinished: `SELECT count() AS mutations, max(latest_fail_reason) AS reason
 FROM system.mutations
-WHERE database = currentDatabase() AND NOT is_done AND command LIKE '%trace_decisions%'`,
+WHERE database = currentDatabase() AND NOT is_done AND command LIKE concat('%tail_decisions%', {run:String}, '%')`,
+  tailOldRuns: `SELECT partition AS run
+FROM system.parts
+WHERE database = currentDatabase() AND table = 'tail_decisions' AND active
+GROUP BY partition
+HAVING partition = {run:String} OR max(modification_time) <= now() - toIntervalDay({days:UInt32})`,
   foldedServices: `SELECT DISTINCT service
 FROM operation_minutes
 WHERE name = {other:String} AND minute > now() - INTERVAL 1 DAY

@@ -30,7 +30,7 @@ describe('migrations', () => {
     const ran = await migrate(fixture.client);
     assert.deepEqual(
       ran.map(({ name }) => name),
-      ['0001-schema', '0002-rollups', '0003-tail-sampling', '0004-schema-urls'],
+      ['0001-schema', '0002-rollups', '0003-tail-sampling', '0004-schema-urls', '0005-tail-decisions'],
     );
     assert.deepEqual(await migrate(fixture.client), []);
   });
@@ -82,7 +82,7 @@ describe('migrations', () => {
       for (const table of ['spans', 'resources'] as const) await insertBlocks(client, table, [stored[table]], 'stored');
       assert.deepEqual(
         (await migrate(client)).map(({ name }) => name),
-        ['0004-schema-urls'],
+        ['0004-schema-urls', '0005-tail-decisions'],
       );
       const spooled = await blocksOf('spooled-');
       for (const table of ['spans', 'resources'] as const)

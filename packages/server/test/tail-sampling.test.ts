@@ -5,9 +5,11 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { parseConfig } from '#src/config.js';
 import { describeKeepRule, type KeepRule, keepRuleSchema } from '#src/keep-rules.js';
 import { createLogger } from '#src/log.js';
+import { dropDecisions } from '#src/retain/tail-removal.js';
 import { TailSampling, type TailSamplingOptions } from '#src/retain/tail-sampling.js';
 import { Rollup } from '#src/rollup/rollup.js';
-import { migrate } from '#src/store/migrations.js';
+import type { StoreClient } from '#src/store/client.js';
+import { migrate, readMigrations } from '#src/store/migrations.js';
 import { type EngineFixture, fetchLines, insertSpans, startEngineFixture, type TestSpan } from './store-fixture.js';
 
 const minuteMs = 60_000;
@@ -31,7 +33,7 @@ after(async () => {
 beforeEach(async () => {
   await rm(path, { force: true });
   outcomes = {};
-  const tables = ['spans', 'trace_minutes', 'span_minutes', 'rollups', 'operation_minutes', 'trace_decisions'];
+  const tables = ['spans', 'trace_minutes', 'span_minutes', 'rollups', 'operation_minutes', 'tail_decisions'];
   for (const table of tables) await fixture.client.command({ query: `TRUNCATE TABLE ${table}` });
 });
 
@@ -151,13 +153,52 @@ describe('tail sampling', () => {
   test('a removal that was cut off is finished as it was decided', async () => {
     await insert({ trace: 1 }, { trace: 2, isError: true });
     await fixture.client.command({
-      query: `INSERT INTO trace_decisions SELECT 0, trace_id FROM spans WHERE status_code = 2`,
+      query: `INSERT INTO tail_decisions SELECT 'mine', 0, trace_id FROM spans WHERE status_code = 2`,
     });
     const untilMs = startMs + minuteMs;
-    await writeFile(path, JSON.stringify({ decidedUntilMs: startMs - minuteMs, removingUntilMs: untilMs }));
+    await writeFile(
+      path,
+      JSON.stringify({ run: 'mine', decidedUntilMs: startMs - minuteMs, removingUntilMs: untilMs }),
+    );
     const { decidedUntilMs } = await runAt([{ error: true }], startMs + afterMs);
     assert.equal(await traces(), '1');
     assert.equal(decidedUntilMs, untilMs);
+  });
+
+  test('a removal that an earlier version has begun is finished as it was decided', async () => {
+    const earlier = await startEngineFixture();
+    try {
+      const { client } = earlier;
+      await migrate(
+        client,
+        readMigrations().filter(({ version }) => version < 5),
+      );
+      await insertSpans(client, [span({ trace: 1 }), span({ trace: 2, isError: true })]);
+      await client.command({
+        query: 'INSERT INTO trace_decisions SELECT 0, trace_id FROM spans WHERE status_code = 2',
+      });
+      await migrate(client);
+      const state = { decidedUntilMs: startMs - minuteMs, removingUntilMs: startMs + minuteMs };
+      await writeFile(path, JSON.stringify(state));
+      await runAt([{ error: true }], startMs + afterMs, { client });
+      assert.deepEqual(await fetchLines(client, 'SELECT DISTINCT reinterpretAsUInt64(reverse(trace_id)) FROM spans'), [
+        '1',
+      ]);
+      const { run } = JSON.parse(await readFile(path, 'utf8')) as { run: string };
+      assert.match(run, /^[0-9a-f-]{36}$/, 'what it decides next is its own');
+    } finally {
+      await earlier.stop();
+    }
+  });
+
+  test('drops what it has decided before, and leaves what another server has', async () => {
+    await fixture.client.command({ query: "INSERT INTO tail_decisions VALUES ('other', 0, 'a'), ('mine', 0, 'b')" });
+    const state = { run: 'mine', decidedUntilMs: startMs - minuteMs, removingUntilMs: null };
+    await writeFile(path, JSON.stringify(state));
+    await runAt([{ error: true }], hourLater);
+    assert.deepEqual(await fetchLines(fixture.client, 'SELECT run FROM tail_decisions'), ['other']);
+    await dropDecisions(fixture.client, 'mine', 0);
+    assert.deepEqual(await fetchLines(fixture.client, 'SELECT run FROM tail_decisions'), [], 'idle for too long');
   });
 
   test('waits while the tables are not there', async () => {
@@ -173,6 +214,103 @@ describe('tail sampling', () => {
     assert.equal(await traces(), '1 51 101');
     assert.equal(decidedUntilMs, startMs + 150 * minuteMs);
   });
+});
+
+/** The same numbers below a limit for the same seed. */
+function randomOf(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
+
+/** Clients whose statements run one at a time, in an order that the seed decides. */
+function takeTurns(client: StoreClient, random: (limit: number) => number, count: number) {
+  const waiting: (() => void)[] = [];
+  let running = count;
+  const next = () => {
+    if (waiting.length === running && running > 0) waiting.splice(random(waiting.length), 1)[0]!();
+  };
+  return {
+    /** @param failing the statement that does not reach the engine, counted from 0 */
+    connect: (failing?: number): StoreClient => {
+      let statements = 0;
+      const takeTurn = async () => {
+        await new Promise<void>((resolve) => {
+          waiting.push(resolve);
+          next();
+        });
+        if (statements++ === failing) throw new Error('connect ECONNREFUSED');
+      };
+      return {
+        exec: (params: Parameters<StoreClient['exec']>[0]) => takeTurn().then(() => client.exec(params)),
+        command: (params: Parameters<StoreClient['command']>[0]) => takeTurn().then(() => client.command(params)),
+      } as StoreClient;
+    },
+    leave: () => {
+      running--;
+      next();
+    },
+  };
+}
+
+describe('two servers on one database', () => {
+  for (const seed of [1, 2, 3, 4]) {
+    // One server of every second schedule loses the engine for a moment, and is started again.
+    const isCutOff = seed % 2 === 0;
+    test(`remove what each has decided, whichever statement comes first (seed ${seed})`, async () => {
+      const random = randomOf(seed);
+      const laterMs = startMs + 10 * minuteMs;
+      const minutes = Array.from({ length: 20 }, (_, i) => i);
+      const isKept = (i: number) => i % 5 === 0;
+      await insert(
+        ...minutes.map((i) => ({
+          trace: i + 1,
+          startMs: startMs + i * minuteMs,
+          isError: isKept(i) && i < 10,
+          service: isKept(i) ? 'pay' : 'shop',
+        })),
+      );
+      const turns = takeTurns(fixture.client, random, 2);
+      const counts: Record<string, number>[] = [{}, {}];
+      // The second was switched on ten minutes after the first, and has another rule.
+      const runServer = async (i: 0 | 1, keep: readonly KeepRule[], fromMs: number, failing?: number) => {
+        const options = {
+          path: `${path}.${i}`,
+          afterMs,
+          keep,
+          oldestWaitingMs: () => undefined,
+          isReady: () => true,
+          onDecided: (outcome: string, count: number) => {
+            counts[i]![outcome] = (counts[i]![outcome] ?? 0) + count;
+          },
+          log: createLogger('silent'),
+        };
+        await rm(options.path, { force: true });
+        await TailSampling.open({ ...options, client: fixture.client, now: () => fromMs });
+        for (const client of [...(failing === undefined ? [] : [turns.connect(failing)]), turns.connect()]) {
+          const sampling = await TailSampling.open({ ...options, client, now: () => fromMs + 10 * minuteMs + afterMs });
+          await sampling.run();
+          await sampling.stop();
+        }
+        turns.leave();
+      };
+      await Promise.all([
+        runServer(0, [{ error: true }], startMs, isCutOff ? 12 + random(10) : undefined),
+        runServer(1, [{ name: 'POST*' }, { service: 'pay' }], laterMs),
+      ]);
+      assert.equal(
+        await traces(),
+        minutes
+          .filter(isKept)
+          .map((i) => i + 1)
+          .join(' '),
+      );
+      assert.deepEqual(counts[1], { removed: 8, 'service=pay': 2 });
+      if (!isCutOff) assert.deepEqual(counts[0], { removed: 8, error: 2 });
+    });
+  }
 });
 
 describe('a rule', () => {

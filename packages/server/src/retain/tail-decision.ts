@@ -11,10 +11,11 @@ const minute = "toDateTime({minute:UInt32}, 'UTC')";
 
 /**
  * Decides on the traces whose last span starts in a minute: the first rule that keeps one, or 0.
+ * @param run whose decisions they are
  * @param minuteS Unix seconds
  */
-export function buildDecideStatement(rules: readonly KeepRule[], minuteS: number): Statement {
-  const params: Parameters = { minute: minuteS };
+export function buildDecideStatement(run: string, rules: readonly KeepRule[], minuteS: number): Statement {
+  const params: Parameters = { run, minute: minuteS };
   const matches: string[] = [];
   const conditions = rules.map((rule, index) => buildCondition(rule, index, matches, params));
   const outcomes = conditions.map((condition, index) => `${condition}, ${index + 1}`);
@@ -22,8 +23,8 @@ export function buildDecideStatement(rules: readonly KeepRule[], minuteS: number
     WHERE trace_id IN (SELECT trace_id FROM spans WHERE toStartOfMinute(start) = ${minute})
     GROUP BY trace_id HAVING max(minute) = ${minute}`;
   return {
-    sql: `INSERT INTO trace_decisions
-SELECT multiIf(${outcomes.join(', ')}, 0), trace_id
+    sql: `INSERT INTO tail_decisions
+SELECT {run:String}, multiIf(${outcomes.join(', ')}, 0), trace_id
 FROM (
   SELECT trace_id,
     countIf(status_code = 2) AS errors,
@@ -88,8 +89,9 @@ function toLike(pattern: string): string {
 }
 
 /** How many traces each rule keeps, and how many none does (rule 0). */
-export function buildOutcomesStatement(): Statement {
-  return { sql: 'SELECT rule, uniqExact(trace_id) AS traces FROM trace_decisions GROUP BY rule', params: {} };
+export function buildOutcomesStatement(run: string): Statement {
+  const sql = 'SELECT rule, uniqExact(trace_id) AS traces FROM tail_decisions WHERE run = {run:String} GROUP BY rule';
+  return { sql, params: { run } };
 }
 
 /** Minutes that have spans, from one to another without it; in order. */

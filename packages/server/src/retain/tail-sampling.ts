@@ -1,14 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { TailSamplingStats } from '@clew/model';
 import { z } from 'zod';
 import { describeKeepRule, type KeepRule } from '../keep-rules.ts';
 import type { Logger } from '../log.ts';
 import { PeriodicJob } from '../periodic-job.ts';
-import { fetchRows, runCommand, runInBackground } from '../query/statement.ts';
+import { fetchRows, runInBackground } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
 import { readState, writeState } from './state-file.ts';
 import { buildDecideStatement, buildMinutesStatement, buildOutcomesStatement } from './tail-decision.ts';
-import { removeDropped } from './tail-removal.ts';
+import { dropDecisions, removeDropped } from './tail-removal.ts';
 
 export interface TailSamplingOptions {
   readonly client: StoreClient;
@@ -36,10 +37,18 @@ const maxStepMs = 60 * minuteMs;
 /** The engine holds the ids of those that go in memory. */
 const maxTracesPerStep = 2_000_000;
 
+/** Where the migration put what versions before it had decided, in one table for all servers. */
+const sharedRun = 'shared';
+
+/** Decisions of a server that has not decided for so long are dropped: its data directory is gone. */
+const maxIdleDays = 30;
+
 const stateSchema = z.strictObject({
+  /** Names this server's decisions in `tail_decisions`. */
+  run: z.string().default(sharedRun),
   /** Unix milliseconds: traces whose last span starts before it are decided. */
   decidedUntilMs: z.number(),
-  /** What holds when the traces in `trace_decisions` are removed; null when there are none. */
+  /** What holds when the traces that were decided against are removed; null when there are none. */
   removingUntilMs: z.number().nullable(),
 });
 
@@ -72,10 +81,11 @@ export class TailSampling {
   /** @throws ClewError CLEW_CONFIG_INVALID when the file was damaged. */
   static async open(options: TailSamplingOptions): Promise<TailSampling> {
     const stored = await readState(options.path, stateSchema);
-    if (stored !== undefined) return new TailSampling(options, stored);
+    if (stored !== undefined)
+      return new TailSampling(options, stored.removingUntilMs === null ? ownRun(stored) : stored);
     const nowMs = (options.now ?? Date.now)();
     // A trace that is under way is decided.
-    const state = { decidedUntilMs: floorToMinute(nowMs), removingUntilMs: null };
+    const state = { run: randomUUID(), decidedUntilMs: floorToMinute(nowMs), removingUntilMs: null };
     await writeState(options.path, state);
     return new TailSampling(options, state);
   }
@@ -126,7 +136,8 @@ export class TailSampling {
   /** Decides on the traces of some minutes, at most until the time, and removes those that no rule keeps. */
   async #takeStep(untilMs: number): Promise<void> {
     const { client, keep, onDecided, log } = this.#options;
-    await runCommand(client, { sql: 'TRUNCATE TABLE trace_decisions', params: {} });
+    const { run } = this.#state;
+    await dropDecisions(client, run, maxIdleDays);
     const minutes = await fetchRows<{ minute: number }>(
       client,
       buildMinutesStatement(this.#state.decidedUntilMs / 1000, untilMs / 1000),
@@ -134,12 +145,12 @@ export class TailSampling {
     let decidedUntilMs = untilMs;
     for (const { minute } of minutes) {
       this.#job.signal.throwIfAborted();
-      await runInBackground(client, buildDecideStatement(keep, minute));
+      await runInBackground(client, buildDecideStatement(run, keep, minute));
       if ((await this.#countDecided()) < maxTracesPerStep) continue;
       decidedUntilMs = minute * 1000 + minuteMs;
       break;
     }
-    const outcomes = await fetchRows<{ rule: number; traces: number }>(client, buildOutcomesStatement());
+    const outcomes = await fetchRows<{ rule: number; traces: number }>(client, buildOutcomesStatement(run));
     await this.#save({ ...this.#state, removingUntilMs: decidedUntilMs });
     await this.#finishRemoval();
     for (const { rule, traces } of outcomes) {
@@ -151,23 +162,29 @@ export class TailSampling {
   }
 
   async #countDecided(): Promise<number> {
-    const sql = 'SELECT count() AS traces FROM trace_decisions';
-    const [row] = await fetchRows<{ traces: number }>(this.#options.client, { sql, params: {} });
+    const sql = 'SELECT count() AS traces FROM tail_decisions WHERE run = {run:String}';
+    const params = { run: this.#state.run };
+    const [row] = await fetchRows<{ traces: number }>(this.#options.client, { sql, params });
     return row!.traces;
   }
 
   /** Also after a restart: decided anew, a trace of which a part is gone could be decided otherwise. */
   async #finishRemoval(): Promise<void> {
-    const { removingUntilMs } = this.#state;
+    const { run, removingUntilMs } = this.#state;
     if (removingUntilMs === null) return;
-    await removeDropped(this.#options.client, this.#job.signal);
-    await this.#save({ decidedUntilMs: removingUntilMs, removingUntilMs: null });
+    await removeDropped(this.#options.client, run, this.#job.signal);
+    await this.#save(ownRun({ run, decidedUntilMs: removingUntilMs, removingUntilMs: null }));
   }
 
   async #save(state: State): Promise<void> {
     await writeState(this.#options.path, state);
     this.#state = state;
   }
+}
+
+/** The state with decisions of its own: a version before shared them with other servers. */
+function ownRun(state: State): State {
+  return state.run === sharedRun ? { ...state, run: randomUUID() } : state;
 }
 
 function floorToMinute(timeMs: number): number {

@@ -14,6 +14,7 @@ export const shardingKeys: Readonly<Record<string, string>> = {
   spans: 'cityHash64(trace_id)',
   trace_minutes: 'cityHash64(trace_id)',
   trace_decisions: 'cityHash64(trace_id)',
+  tail_decisions: 'cityHash64(trace_id)',
   operations: 'cityHash64(service)',
   operation_minutes: 'cityHash64(service)',
   service_edges: 'cityHash64(client)',
