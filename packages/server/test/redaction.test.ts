@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { detailsOf, keyValueToJson, tableFromNative } from '@clew/model';
@@ -239,7 +239,7 @@ describe('a redaction', () => {
   });
 
   test('that an older version has left without its catalogue is finished after the start', async () => {
-    const path = join(fixture.dataDir, 'redactions.json');
+    const path = join(fixture.dataDir, 'redactions-of-an-older-version.json');
     await fixture.client.command({
       query:
         "INSERT INTO attribute_values VALUES ('2026-11-25', 'old.key', 'string', 'bob'), ('2026-11-25', 'n', 'double', '42')",
@@ -252,7 +252,6 @@ describe('a redaction', () => {
       value: key === 'n' ? '4.2e1' : null,
       createdMs: 1,
     }));
-    const known = await readFile(path, 'utf8').catch(() => undefined);
     await writeFile(path, JSON.stringify(records));
     const redactions = await Redactions.open(fixture.client, path, createLogger('silent'));
     assert.deepEqual(
@@ -262,16 +261,20 @@ describe('a redaction', () => {
     redactions.resume();
     while ((await redactions.list()).redactions.some(({ isDone }) => !isDone));
     await redactions.stop();
-    const left = "SELECT count() FROM attribute_values WHERE key IN ('old.key', 'n') AND value != '[redacted]'";
+    // Spans of tests before this one have other values under the second key.
+    const left = "SELECT count() FROM attribute_values WHERE (key, value) IN (('old.key', 'bob'), ('n', '42'))";
     assert.deepEqual(await fetchLines(fixture.client, left), ['0']);
-    if (known !== undefined) await writeFile(path, known);
   });
 
   test('is remembered over a restart, the newest first', async () => {
     const known = (await data.listRedactions()).redactions;
     const again = await openDataControl({ client: fixture.client, dataDir: fixture.dataDir });
     assert.deepEqual((await again.listRedactions()).redactions, known);
-    assert.equal(known[0]?.key, 'email');
+    assert.ok(known.length > 1);
+    assert.deepEqual(
+      known,
+      known.toSorted((one, other) => other.createdMs - one.createdMs),
+    );
     assert.ok(known.every(({ isDone, partsToDo }) => isDone && partsToDo === 0));
   });
 
