@@ -59,6 +59,7 @@ export const packageRules = {
     npm: [],
     node: false,
     roots: ['index.ts'],
+    fronts: { 'api.ts': 'text' },
     stages: { text: [], fixtures: [] },
   },
   traceql: {

@@ -138,7 +138,7 @@ describe('a spool whose files were damaged while the server was down', () => {
     await expectAllOnce(server.uiUrl, [trace]);
     assert.deepEqual(listSetAside(dataDir).sort(), [
       '000000000000-0000000000000000.sealed.refused',
-      '000000000000-0000000000000001.sealed.refused',
+      '000000000000-0000000000000001.open.refused',
     ]);
     assert.equal(server.log.filter(({ msg }) => msg.startsWith('a spool segment cannot be read; its file')).length, 2);
   });

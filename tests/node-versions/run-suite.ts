@@ -38,7 +38,7 @@ export function testOnNode(version: '20' | '22' | '24' | '26'): void {
     const args = [
       '--test',
       '--test-concurrency=1',
-      '--test-timeout=60000',
+      '--test-timeout=180000',
       '--test-reporter=tap',
       ...suite,
       ...receiverTests,

@@ -5,7 +5,10 @@ export function usePixelRatio(): number {
   return useSyncExternalStore(onRatioChange, () => window.devicePixelRatio || 1);
 }
 
-/** A media query tells only that the ratio left one value, so a new one is needed after each change. */
+/**
+ * A media query tells only that the ratio left one value, so a new one is needed after each change. Zooming also resizes the
+ * window, which is reported where the query is not.
+ */
 function onRatioChange(listener: () => void): () => void {
   let query: MediaQueryList;
   const watch = (): void => {
@@ -17,5 +20,9 @@ function onRatioChange(listener: () => void): () => void {
     listener();
   };
   watch();
-  return () => query.removeEventListener('change', onChange);
+  window.addEventListener('resize', listener);
+  return () => {
+    query.removeEventListener('change', onChange);
+    window.removeEventListener('resize', listener);
+  };
 }
