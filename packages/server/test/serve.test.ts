@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type {
+  AttributeValuesResponse,
   ErrorResponse,
   OperationMetricsResponse,
   RetentionResponse,
@@ -325,6 +326,56 @@ describe('what changes the store', () => {
     // What comes later is stored.
     await insertSpans(fixture.client, [{ ...span, trace: 0xd1, span: 3, startMs: Date.now() }]);
     assert.equal((await fetch(`${url}/clew/v1/${path}`)).status, 200);
+  });
+
+  test('the values of a trace that is deleted are no longer offered, unless another trace of that day has them', async () => {
+    const span = { span: 1, service: 'shop', name: 'GET /', durationNs: 5 };
+    const today = Date.now();
+    const yesterday = today - 86_400_000;
+    const secret = "it's {a:String} \\\\ 50%";
+    const strings = (mail: string) => `map('gone.mail', '${mail}', 'gone.plan', 'free')`;
+    const secretLiteral = secret.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+    await insertSpans(fixture.client, [
+      {
+        ...span,
+        trace: 0xe1,
+        startMs: today,
+        strings: strings(secretLiteral),
+        ints: "map('gone.size', 0)",
+        doubles: "map('gone.rate', 0.1)",
+        bools: "map('gone.hit', false, 'gone.old', true)",
+      },
+      { ...span, trace: 0xe1, span: 2, startMs: yesterday, strings: strings('') },
+      // A key of another type, and a trace of another day, keep nothing.
+      {
+        ...span,
+        trace: 0xe2,
+        startMs: today,
+        strings: strings('bob'),
+        ints: "map('gone.rate', 0)",
+        bools: "map('gone.hit', false)",
+      },
+      { ...span, trace: 0xe3, startMs: yesterday, bools: "map('gone.old', true)" },
+    ]);
+    const rollup = new Rollup({ client: fixture.client, log: createLogger('silent') });
+    await rollup.run();
+    const keys = ['mail', 'plan', 'size', 'rate', 'hit', 'old'];
+    const readOffered = async (startMs: number) => {
+      const answers = keys.map(async (key) => {
+        const response = await fetch(`${url}/clew/v1/attribute-values?key=gone.${key}&start=${startMs}&end=${startMs}`);
+        return ((await response.json()) as AttributeValuesResponse).values.map(({ value }) => value).sort();
+      });
+      return Promise.all(answers);
+    };
+    assert.deepEqual(await readOffered(today), [['bob', secret], ['free'], ['0'], ['0', '0.1'], ['false'], ['true']]);
+    assert.deepEqual(await readOffered(yesterday), [[''], ['free'], [], [], [], ['true']]);
+    assert.equal((await send(`traces/${traceIdOf(0xe1)}`, 'DELETE', undefined, undefined)).status, 200);
+    const left = [['bob'], ['free'], [], ['0'], ['false'], []];
+    assert.deepEqual(await readOffered(today), left);
+    assert.deepEqual(await readOffered(yesterday), [[], [], [], [], [], ['true']]);
+    await rollup.run();
+    await rollup.stop();
+    assert.deepEqual(await readOffered(today), left);
   });
 
   test('nothing is deleted while spans that were acknowledged before still wait for the store', async () => {

@@ -9,6 +9,17 @@ import { readWindow, type Window } from './window.ts';
 export const maxKeysPerDay = 10_000;
 export const maxValuesPerKey = 1_000;
 
+/** Bytes. What is longer is not noted. */
+export const maxKeyLength = 256;
+const maxValueLength = 256;
+
+/** Of a row of `spans`, the values that may be noted: arrays of key, type and value as text. */
+export const notedColumns: readonly string[] = ['string', 'int', 'double', 'bool'].map((type) => {
+  const isShort = `length(key) <= ${maxKeyLength}${type === 'string' ? ` AND length(value) <= ${maxValueLength}` : ''}`;
+  const short = `mapFilter((key, value) -> ${isShort}, attr_${type})`;
+  return `arrayMap((key, value) -> (toString(key), '${type}', toString(value)), mapKeys(${short}), mapValues(${short})) AS of_${type}`;
+});
+
 const defaultLimit = 100;
 const maxLimit = 1_000;
 

@@ -90,17 +90,25 @@ WHERE (query LIKE 'INSERT INTO attribute_values%' OR query LIKE 'INSERT INTO ser
 const pollMs = 100;
 
 /**
- * Takes what was redacted in spans out of what is computed from them. To be called when the spans are rewritten.
+ * Resolves when no rollup is left that may have read spans before this moment.
  * @throws StoreError; the reason of the signal when it fires
  */
-export async function redactCatalog(client: StoreClient, target: RedactionTarget, signal: AbortSignal): Promise<void> {
+export async function waitForRollups(client: StoreClient, signal?: AbortSignal): Promise<void> {
   const sinceMs = performance.now();
   for (;;) {
     const params = { seconds: (performance.now() - sinceMs) / 1000 };
     const [row] = await fetchRows<{ statements: number }>(client, { sql: running, params });
-    if (row!.statements === 0) break;
+    if (row!.statements === 0) return;
     await sleep(pollMs, undefined, { signal });
   }
+}
+
+/**
+ * Takes what was redacted in spans out of what is computed from them. To be called when the spans are rewritten.
+ * @throws StoreError; the reason of the signal when it fires
+ */
+export async function redactCatalog(client: StoreClient, target: RedactionTarget, signal: AbortSignal): Promise<void> {
+  await waitForRollups(client, signal);
   await mutate(client, buildForgetValues(target));
   const [sum, note, forget] = buildRenameEdges(target);
   if (sum === undefined) return;

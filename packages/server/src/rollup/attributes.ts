@@ -1,12 +1,10 @@
-import { maxKeysPerDay, maxValuesPerKey } from '../query/attribute-catalog.ts';
+import { maxKeyLength, maxKeysPerDay, maxValuesPerKey, notedColumns } from '../query/attribute-catalog.ts';
 import type { Statement } from '../query/statement.ts';
 
 /** Spans of a minute whose attributes are looked at, in whole traces: what is in none of them is rare. */
 const maxSampledSpans = 20_000;
 
 const maxNewValuesPerKey = 20;
-const maxKeyLength = 256;
-const maxValueLength = 256;
 
 /**
  * A row may hold an attribute of many megabytes. What is too long to be noted is left out as each small block is read, and
@@ -47,18 +45,12 @@ LIMIT ${maxKeysPerDay}`,
   };
 }
 
-const valuesOf = ['string', 'int', 'double', 'bool'].map((type) => {
-  const isShort = `length(key) <= ${maxKeyLength}${type === 'string' ? ` AND length(value) <= ${maxValueLength}` : ''}`;
-  const short = `mapFilter((key, value) -> ${isShort}, attr_${type})`;
-  return `arrayMap((key, value) -> (toString(key), '${type}', toString(value)), mapKeys(${short}), mapValues(${short})) AS of_${type}`;
-});
-
 /** Notes the most frequent values of each key in a minute. */
 export function buildValuesStatement(minute: number): Statement {
   return {
     sql: `INSERT INTO attribute_values
 SELECT ${day}, entry.1 AS key, entry.2 AS type, entry.3 AS value
-FROM (SELECT arrayJoin(arrayConcat(of_string, of_int, of_double, of_bool)) AS entry FROM (${sample(valuesOf)}))
+FROM (SELECT arrayJoin(arrayConcat(of_string, of_int, of_double, of_bool)) AS entry FROM (${sample(notedColumns)}))
 WHERE key NOT IN (
     SELECT key FROM attribute_values WHERE day = ${day} GROUP BY key HAVING uniqExact(value) >= ${maxValuesPerKey}
   )
