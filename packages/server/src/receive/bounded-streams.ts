@@ -8,6 +8,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 export class BoundedStreams {
   readonly #max: number;
   readonly #oldestFirst = new Map<ServerHttp2Stream, () => void>();
+  readonly #refused = new WeakSet<ServerHttp2Stream>();
 
   constructor(max: number) {
     this.#max = max;
@@ -20,11 +21,14 @@ export class BoundedStreams {
 
   /** @param cutOff ends the stream; when it is added again, the newer one counts */
   add(stream: ServerHttp2Stream, cutOff: () => void): void {
+    // It is being answered with a refusal: added again, it would push out the next one, and so on.
+    if (this.#refused.has(stream)) return;
     if (!this.#oldestFirst.has(stream)) stream.once('close', () => this.#oldestFirst.delete(stream));
     this.#oldestFirst.set(stream, cutOff);
     if (this.#oldestFirst.size <= this.#max) return;
     const [oldest, cutOffOldest] = this.#oldestFirst.entries().next().value!;
     this.#oldestFirst.delete(oldest);
+    this.#refused.add(oldest);
     cutOffOldest();
   }
 }
