@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders, OutgoingMessage } from 'node:http';
 import type { AttributeValue } from '@clew/wire';
 import { readList } from '../environment.ts';
 import type { RecordingSpan } from '../record/recording-span.ts';
+import { setFlatAttributes } from './http-conventions.ts';
 
 /** Names in lower case of headers that become attributes. None by default: headers hold secrets. */
 export interface CapturedHeaders {
@@ -43,9 +44,7 @@ export function setCapturedHeaders(
 ): void {
   const attributes: AttributeValue[] = [];
   pushCapturedHeaders(attributes, side, names, rawHeaders);
-  for (let index = 0; index < attributes.length; index += 2) {
-    span.setAttribute(attributes[index] as string, attributes[index + 1]);
-  }
+  setFlatAttributes(span, attributes);
 }
 
 /** Headers that this process sends in the form of those that it gets: `[name, value, …]`. */

@@ -10,7 +10,14 @@ import { replaceMethod } from '../replace-method.ts';
 import { capturedClientHeaders, pushCapturedHeaders, readHead, setCapturedHeaders } from './captured-headers.ts';
 import { failSpan } from './client-errors.ts';
 import { subscribeGuarded } from './guarded-subscribe.ts';
-import { httpAttribute, pushMethod, setPeer, spanNameOf, splitAuthority } from './http-conventions.ts';
+import {
+  httpAttribute,
+  pushMethod,
+  setFlatAttributes,
+  setPeer,
+  spanNameOf,
+  splitAuthority,
+} from './http-conventions.ts';
 import { callHook } from './http-hooks.ts';
 import type { InstrumentOptions } from './instrument-options.ts';
 import { addToHeader, outgoingHeaders, withoutBaggage } from './outgoing-headers.ts';
@@ -150,9 +157,7 @@ function noteTargetPort(request: TracedRequest, port: number): void {
   if (span === undefined || port === request[describedPort]) return;
   const attributes: AttributeValue[] = [];
   pushTarget(attributes, request);
-  for (let index = 0; index < attributes.length; index += 2) {
-    span.setAttribute(attributes[index] as string, attributes[index + 1]);
-  }
+  setFlatAttributes(span, attributes);
 }
 
 function describeRequest(request: TracedRequest): AttributeValue[] {

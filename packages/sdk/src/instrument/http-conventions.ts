@@ -76,14 +76,19 @@ export function pushPeer(attributes: AttributeValue[], socket: Socket): void {
   if (remotePort !== undefined) attributes.push(httpAttribute.peerPort, remotePort);
 }
 
-/** The same on a client's span, which begins before there is a connection. @param socketPath of a unix socket. */
+/** Sets `[key, value, …]` on a span that has begun. */
+export function setFlatAttributes(span: RecordingSpan, attributes: readonly AttributeValue[]): void {
+  for (let index = 0; index < attributes.length; index += 2) {
+    span.setAttribute(attributes[index] as string, attributes[index + 1]);
+  }
+}
+
+/** Sets the peer on a client's span, which begins before there is a connection. @param socketPath of a unix socket. */
 export function setPeer(span: RecordingSpan, socket: Socket | null | undefined, socketPath?: string): void {
   const attributes: AttributeValue[] = [];
   if (socketPath !== undefined) attributes.push(httpAttribute.peerAddress, socketPath);
   else if (socket !== null && socket !== undefined) pushPeer(attributes, socket);
-  for (let index = 0; index < attributes.length; index += 2) {
-    span.setAttribute(attributes[index] as string, attributes[index + 1]);
-  }
+  setFlatAttributes(span, attributes);
 }
 
 // Those that the conventions list, and those in which OAuth and sign-in forms send secrets.
