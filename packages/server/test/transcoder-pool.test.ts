@@ -32,7 +32,7 @@ const jsonRequest = (json: string): ExportRequest => ({
 const named = (name: string): ExportRequest => jsonRequest(traceOf(1).json.replace('span 0', name));
 
 /** A request that takes seconds: JSON of many resources with 15 attributes each, and without a span. */
-function heavy(resources = 60_000): ExportRequest {
+function heavy(resources = 85_000): ExportRequest {
   const attributes = Array.from({ length: 15 }, (_, i) => ({ key: `key.${i}`, value: { doubleValue: i + 0.5 } }));
   const resource = JSON.stringify({ resource: { attributes } });
   return jsonRequest(`{"resourceSpans":[${new Array(resources).fill(resource).join(',')}]}`);
@@ -142,11 +142,18 @@ describe('the transcoder pool', () => {
 
   it('starts no second thread while one is enough, and one for the only pipeline when it asks for two groups', async () => {
     const queue = createPool().createQueue();
-    assert.equal(pool.describe().threads, 0);
+    assert.equal(pool.describe().threads, 1);
     for (let i = 0; i < 3; i++) await queue.transcode(() => [named('one')]);
     assert.equal(pool.describe().threads, 1);
     await Promise.all([queue.transcode(() => [named('one')]), queue.transcode(() => [named('two')])]);
     assert.equal(pool.describe().threads, 2);
+  });
+
+  it('keeps a second thread ready for several pipelines, before they have anything to do', async () => {
+    createPool();
+    pool.createQueue();
+    pool.createQueue();
+    await until(() => pool.describe().threads === 2);
   });
 
   it('lets requests that cannot be moved to a thread be sent again, and gives the next group its own answer', async () => {
@@ -168,10 +175,10 @@ describe('the transcoder pool', () => {
 
   it('tells what waits for a thread, and for how long', async () => {
     const queue = createPool().createQueue();
-    const running = [1, 2].map(() => queue.transcode(() => [heavy(2_000)]));
+    const running = [1, 2].map(() => queue.transcode(() => [heavy(20_000)]));
     const waiting = queue.transcode(() => [named('waits')]);
+    await until(() => pool.describe().busyThreads === 2);
     await until(() => pool.describe().longestWaitMs > 0);
-    assert.equal(pool.describe().busyThreads, 2);
     await Promise.all([...running, waiting]);
     const { busyThreads, longestUsedMs, longestWaitMs } = pool.describe();
     assert.deepEqual(

@@ -63,10 +63,11 @@ export function checkJsonElements(bytes: Uint8Array): void {
       case comma:
       case openBracket:
       case openBrace:
-        count++;
+        if (++count > maxJsonElements) {
+          throw new TooManyElementsError('JSON elements (commas and brackets)', maxJsonElements);
+        }
     }
   }
-  if (count > maxJsonElements) throw new TooManyElementsError('JSON elements (commas and brackets)', maxJsonElements);
 }
 
 const quote = 0x22;

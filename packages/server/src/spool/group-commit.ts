@@ -123,7 +123,7 @@ export class GroupCommit {
     });
     await outcome.catch((error: unknown) => {
       if (hasTurn) return;
-      // No turn will come: the server is stopping.
+      // No turn will come.
       this.#isAsking = false;
       for (const { request, reject } of this.#pending.splice(0)) {
         this.#pendingBytes -= request.bytes.length;

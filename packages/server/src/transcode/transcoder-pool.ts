@@ -25,7 +25,7 @@ export interface TranscoderQueue {
    * Waits for a thread and for this pipeline's turn.
    *
    * @param take called when both have come; gives the requests of a group, whose bytes must not be used again
-   * @throws TranscoderUnavailableError when the pool was closed before
+   * @throws TranscoderUnavailableError when the pool was closed before, or no thread could be started
    */
   transcode(take: () => readonly ExportRequest[]): Promise<TranscodeOutcome>;
   /** Whether a group has taken so much CPU time that those who wait should not wait for its end. */
@@ -68,7 +68,8 @@ const heldUpMs = 1_000;
 const idleThreadMs = 60_000;
 
 /**
- * The threads that transcode, for all pipelines. A further one is started when all others are busy.
+ * The threads that transcode, for all pipelines. One is kept ready, or two for several pipelines; a further one is
+ * started when all others are busy.
  *
  * ```
  * pipelines   A  B  C        each asks for its next group; the one that was served longest ago is served first
@@ -101,6 +102,7 @@ export class TranscoderPool {
 
   createQueue(): TranscoderQueue {
     this.#queueCount++;
+    this.#startKeptThreads();
     const queue: QueueState = { running: 0, lastTurn: 0 };
     const isHeldUp = (): boolean => this.describe().isHeldUp;
     return {
@@ -132,7 +134,7 @@ export class TranscoderPool {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(closedError());
+    this.#refuseWaiting(closedError());
     for (const timer of this.#idleTimers.values()) clearTimeout(timer);
     await Promise.all(this.#threads.splice(0).map((thread) => thread.close()));
   }
@@ -153,13 +155,24 @@ export class TranscoderPool {
 
   /** The first that is idle, so that others than the first can end when there is less to do. */
   #findThread(): TranscoderThread | undefined {
-    const idle = this.#threads.find(({ isBusy }) => !isBusy);
-    if (idle !== undefined || this.#threads.length >= this.maxThreads) return idle;
-    const thread: TranscoderThread = new TranscoderThread(this.#dropRules, this.#limits, (reason, error, hadGroup) =>
-      this.#replace(thread, reason, error, hadGroup),
-    );
+    const idle = this.#threads.find(({ isReady, isBusy }) => isReady && !isBusy);
+    if (idle === undefined) this.#startThread();
+    return idle;
+  }
+
+  /** Nobody waits for this one thread in particular: another may be free before it has started. */
+  #startThread(): void {
+    const isStarting = this.#threads.some(({ isReady }) => !isReady);
+    if (isStarting || this.#threads.length >= this.maxThreads) return;
+    const thread = new TranscoderThread(this.#dropRules, this.#limits, {
+      onReady: () => {
+        this.#startKeptThreads();
+        this.#endWhenIdle(thread);
+        this.#serve();
+      },
+      onEnd: (reason, error, heldGroup) => this.#replace(thread, reason, error, heldGroup),
+    });
     this.#threads.push(thread);
-    return thread;
   }
 
   #run(thread: TranscoderThread, { queue, take, resolve, reject }: Waiting): void {
@@ -184,8 +197,17 @@ export class TranscoderPool {
     }
   }
 
+  /** One and, for several pipelines, a second: nobody waits for a thread to start because somebody else has a lot to do. */
+  get #keptThreads(): number {
+    return Math.min(2, this.#queueCount);
+  }
+
+  #startKeptThreads(): void {
+    if (this.#threads.length < this.#keptThreads) this.#startThread();
+  }
+
   #endWhenIdle(thread: TranscoderThread): void {
-    if (this.#threads.indexOf(thread) <= 0) return;
+    if (this.#threads.indexOf(thread) < this.#keptThreads) return;
     const timer = setTimeout(() => {
       this.#remove(thread);
       void thread.close();
@@ -193,12 +215,19 @@ export class TranscoderPool {
     this.#idleTimers.set(thread, timer);
   }
 
-  #replace(thread: TranscoderThread, reason: EndReason, error: Error, hadGroup: boolean): void {
+  #replace(thread: TranscoderThread, reason: EndReason, error: Error, heldGroup: boolean): void {
     this.#remove(thread);
     this.endedThreads[reason]++;
-    if (hadGroup) this.refusedGroups++;
+    if (heldGroup) this.refusedGroups++;
     this.#log.error({ err: error, reason }, 'A thread that reads requests ended; another takes its place');
+    // One that cannot even start is not tried again and again while others wait: they are told, and the next one tries.
+    if (thread.isReady) this.#startKeptThreads();
+    else if (this.#threads.length === 0) this.#refuseWaiting(unstartedError());
     this.#serve();
+  }
+
+  #refuseWaiting(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
   #remove(thread: TranscoderThread): void {
@@ -211,4 +240,10 @@ export class TranscoderPool {
 
 function closedError(): TranscoderUnavailableError {
   return new TranscoderUnavailableError('The server is stopping. Send the request again to its successor.');
+}
+
+function unstartedError(): TranscoderUnavailableError {
+  return new TranscoderUnavailableError(
+    "No thread that reads requests could be started; the reason is in the server's log. Send the request again.",
+  );
 }

@@ -36,6 +36,11 @@ export interface WorkerTask {
   readonly requests: readonly ExportRequest[];
 }
 
+/** What a worker says first, when it can take a group: the id of its thread, see readThreadId. */
+export interface WorkerReady {
+  readonly threadId: number;
+}
+
 /** What the worker answers; an error crosses as its message. */
 export interface WorkerAnswer {
   readonly id: number;
@@ -51,13 +56,7 @@ export type WorkerResult =
 
 export interface WorkerOptions {
   readonly dropRules: readonly DropRule[];
-  /**
-   * Shared memory.
-   *
-   * ```
-   * [ number of the request of the group that is being read | id of the thread, see readThreadId; -1 until it runs ]
-   * ```
-   */
+  /** Shared memory of one number: which request of the group the worker is reading. */
   readonly progress: Int32Array;
 }
 
@@ -86,9 +85,16 @@ interface Group {
   readonly resolve: (outcome: TranscodeOutcome) => void;
   /** The request that was in the thread's hands when it was last looked at, and the CPU time of the thread then. */
   request: number;
-  requestStartMs: number | undefined;
-  /** The CPU time of the thread when the group came; 0 for the first group of a thread that was not running yet. */
+  requestStartMs: number;
+  /** The CPU time of the thread when the group came. */
   readonly startMs: number;
+}
+
+export interface ThreadEvents {
+  /** Called once, when the thread can take its first group. */
+  readonly onReady: () => void;
+  /** Called once, when the thread can take no more groups, unless it was {@link TranscoderThread.close}d. */
+  readonly onEnd: (reason: EndReason, error: Error, heldGroup: boolean) => void;
 }
 
 /**
@@ -100,30 +106,35 @@ interface Group {
 export class TranscoderThread {
   readonly #worker: Worker;
   readonly #limits: TranscodeLimits;
-  readonly #progress = new Int32Array(new SharedArrayBuffer(8)).fill(-1);
-  readonly #onEnd: (reason: EndReason, error: Error, hadGroup: boolean) => void;
+  readonly #progress = new Int32Array(new SharedArrayBuffer(4));
+  readonly #events: ThreadEvents;
+  /** The id of the thread, once it has started. */
+  #threadId: number | undefined;
   #group: Group | null = null;
   #nextId = 1;
   #watch: NodeJS.Timeout | undefined;
   #hasEnded = false;
 
-  /** @param onEnd called once, when the thread can take no more groups, unless it was {@link close}d */
-  constructor(
-    dropRules: readonly DropRule[],
-    limits: TranscodeLimits,
-    onEnd: (reason: EndReason, error: Error, hadGroup: boolean) => void,
-  ) {
+  constructor(dropRules: readonly DropRule[], limits: TranscodeLimits, events: ThreadEvents) {
     this.#limits = limits;
-    this.#onEnd = onEnd;
+    this.#events = events;
     const workerData: WorkerOptions = { dropRules, progress: this.#progress };
     const resourceLimits = { maxOldGenerationSizeMb: limits.maxHeapMiB };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits });
-    this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
+    this.#worker.once('message', ({ threadId }: WorkerReady) => {
+      this.#threadId = threadId;
+      this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
+      if (!this.#hasEnded) this.#events.onReady();
+    });
     this.#worker.on('error', (error) => {
       const isOutOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
       this.#end(isOutOfMemory ? 'memory' : 'failure', error);
     });
     this.#worker.on('exit', (code) => this.#end('failure', new Error(`the thread ended with code ${code}`)));
+  }
+
+  get isReady(): boolean {
+    return this.#threadId !== undefined;
   }
 
   get isBusy(): boolean {
@@ -132,11 +143,12 @@ export class TranscoderThread {
 
   /** The CPU time that its group has taken so far, which is not the thread's fault when the machine is busy. */
   get usedMs(): number {
-    return this.#group === null ? 0 : (this.#readCpuMs() ?? 0) - this.#group.startMs;
+    return this.#group === null ? 0 : this.#readCpuMs() - this.#group.startMs;
   }
 
   /**
-   * Never rejects. The bytes of the requests are moved to the thread and must not be used again.
+   * Only for a thread that is ready and not busy. Never rejects. The bytes of the requests are moved to the thread and
+   * must not be used again.
    *
    * @throws Error when the requests cannot be moved; then the thread holds no group
    */
@@ -151,8 +163,8 @@ export class TranscoderThread {
     );
     this.#watch = setInterval(() => this.#checkDeadline(), deadlineCheckMs);
     return new Promise((resolve) => {
-      const requestStartMs = this.#readCpuMs();
-      this.#group = { id, sizes, resolve, request: 0, requestStartMs, startMs: requestStartMs ?? 0 };
+      const startMs = this.#readCpuMs();
+      this.#group = { id, sizes, resolve, request: 0, requestStartMs: startMs, startMs };
     });
   }
 
@@ -171,9 +183,8 @@ export class TranscoderThread {
     group.resolve({ results: answer.results.map(toResult), blocks: answer.blocks });
   }
 
-  #readCpuMs(): number | undefined {
-    const threadId = Atomics.load(this.#progress, 1);
-    return threadId === -1 ? undefined : readThreadCpuMs(threadId);
+  #readCpuMs(): number {
+    return readThreadCpuMs(this.#threadId!);
   }
 
   #checkDeadline(): void {
@@ -181,8 +192,7 @@ export class TranscoderThread {
     if (group === null) return;
     const request = Atomics.load(this.#progress, 0);
     const nowMs = this.#readCpuMs();
-    if (nowMs === undefined) return;
-    if (request !== group.request || group.requestStartMs === undefined) {
+    if (request !== group.request) {
       group.request = request;
       group.requestStartMs = nowMs;
       return;
@@ -202,9 +212,9 @@ export class TranscoderThread {
       memory: `more memory than the limit of ${maxHeapMiB} MiB`,
       failure: undefined,
     };
-    const hadGroup = this.#group !== null;
+    const heldGroup = this.#group !== null;
     this.#refuseGroup(limits[reason]);
-    this.#onEnd(reason, error, hadGroup);
+    this.#events.onEnd(reason, error, heldGroup);
   }
 
   /** @param excess what the request in hand took too much of; undefined when no request is to blame */

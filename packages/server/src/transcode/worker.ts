@@ -13,14 +13,14 @@ import { releaseMemory } from '../release-memory.ts';
 import { readThreadCpuMs, readThreadId } from './thread-cpu.ts';
 import { toOtlp } from './to-otlp.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
-import type { WorkerAnswer, WorkerOptions, WorkerResult, WorkerTask } from './transcoder-thread.ts';
+import type { WorkerAnswer, WorkerOptions, WorkerReady, WorkerResult, WorkerTask } from './transcoder-thread.ts';
 
-// The worker of TranscoderThread: a message is a group of requests, its answer their results and blocks.
+// The worker of TranscoderThread: says that it is ready; then a message is a group of requests, its answer their results
+// and blocks.
 
 const port = parentPort!;
 const { dropRules, progress } = workerData as WorkerOptions;
 const threadId = readThreadId();
-Atomics.store(progress, 1, threadId);
 const rules = new DropRules(dropRules);
 let transcoder = new TraceTranscoder(rules);
 
@@ -87,3 +87,6 @@ port.on('message', ({ id, requests }: WorkerTask) => {
   const answer: WorkerAnswer = { id, results, blocks };
   port.postMessage(answer, blocks === null ? [] : [blocks.spans.buffer, blocks.resources.buffer]);
 });
+
+const ready: WorkerReady = { threadId };
+port.postMessage(ready);
