@@ -63,6 +63,7 @@ describe('threads that die with requests of several tenants in flight', () => {
     const pool = new TranscoderPool({
       log: createLogger('silent'),
       maxThreads: 2,
+      maxRequestBytes: 2 ** 26,
       limits: { baseMs: 700, msPerMiB: 0, maxHeapMiB: 64 },
     });
     const tenants = ['red', 'blue', 'green'].map((name) => {

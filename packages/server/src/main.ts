@@ -99,7 +99,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const health = createHealthServer({ readiness, allowsHost, maxConnections: connections.health });
     const healthUrl = await startHealth(config, health, log, undo);
     const engine = await startEmbeddedEngine(config, log, undo);
-    const transcoders = new TranscoderPool({ dropRules: config.dropSpans, log });
+    const transcoders = new TranscoderPool({
+      dropRules: config.dropSpans,
+      maxRequestBytes: config.maxRequestBytes,
+      log,
+    });
     undo.push(() => transcoders.close());
     const [main, ...tenants] = await startPipelines(config, engine, transcoders, log, undo);
     if (engine !== undefined) main!.metrics.watchEngine(engine);

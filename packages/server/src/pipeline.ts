@@ -242,7 +242,9 @@ function createIngest(
 }
 
 function toOtlpError(error: unknown, log: Logger): unknown {
-  if (error instanceof RefusedRequestError) return new OtlpError(400, error.message, error.reason);
+  if (error instanceof RefusedRequestError) {
+    return new OtlpError(error.reason === 'too_large' ? 413 : 400, error.message, error.reason);
+  }
   if (error instanceof SpoolUnavailableError) {
     log.debug({ err: error }, 'spans were refused');
     return new OtlpError(503, describeObstacle(error), error.obstacle);

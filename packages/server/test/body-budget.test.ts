@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
 import { BodyBudget, type BodyShare } from '#src/receive/body-budget.js';
 import { GrowingBody } from '#src/receive/growing-body.js';
 import { OtlpError } from '#src/receive/otlp-error.js';
@@ -100,7 +98,7 @@ describe('the memory for requests', () => {
     assert.equal(budget.heldBytes, 0);
   });
 
-  it('goes from requests that wait unread first, and from those that wait for decompression too', async () => {
+  it('goes from requests that wait unread first', async () => {
     const [alpha, beta] = [budget.createShare(), budget.createShare()];
     const reading = open(alpha);
     await reading.send(mib - 1);
@@ -111,26 +109,6 @@ describe('the memory for requests', () => {
     assert.equal(reading.outcome.error, undefined);
     reading.body.release();
     beta.release(mib);
-
-    const compressed = gzipSync(randomBytes(mib));
-    const ends: Promise<unknown>[] = [];
-    const bodies = Array.from({ length: 3 }, () => {
-      const body = new GrowingBody(alpha, 4 * mib);
-      body.append(compressed);
-      ends.push(body.take('gzip').finally(() => body.release()));
-      return body;
-    });
-    // One has its turn, two wait.
-    await nextTurn();
-    const free = 4 * mib - budget.heldBytes;
-    beta.hold(free + 1);
-    const outcomes = await Promise.allSettled(ends);
-    assert.deepEqual(
-      outcomes.map(({ status }) => status),
-      ['fulfilled', 'rejected', 'fulfilled'],
-    );
-    assert.equal(bodies.length, 3);
-    beta.release(free + 1);
     assert.equal(budget.heldBytes, 0);
   });
 
@@ -189,53 +167,5 @@ describe('the memory for requests', () => {
     }
     await nextTurn();
     assert.equal(outcome.error, undefined);
-  });
-
-  it('gives turns for decompression to tenants one after another, and never all of them to one', async () => {
-    const [alpha, beta] = [budget.createShare(), budget.createShare()];
-    const begun: string[] = [];
-    const finish: (() => void)[] = [];
-    const never = new Promise<never>(() => {});
-    const ends = [];
-    for (const [name, share] of [
-      ['a1', alpha],
-      ['a2', alpha],
-      ['a3', alpha],
-      ['b1', beta],
-      ['b2', beta],
-    ] as const) {
-      ends.push(
-        share.inTurn(() => {
-          begun.push(name);
-          return new Promise<void>((resolve) => finish.push(resolve));
-        }, never),
-      );
-    }
-    await nextTurn();
-    assert.deepEqual(begun, ['a1', 'b1']);
-    finish[0]!();
-    await nextTurn();
-    assert.deepEqual(begun, ['a1', 'b1', 'a2']);
-    for (const next of ['b2', 'a3']) {
-      finish[begun.length - 2]!();
-      await nextTurn();
-      assert.equal(begun.at(-1), next);
-    }
-    for (const end of finish) end();
-    await Promise.all(ends);
-  });
-
-  it('gives all turns for decompression to the only one there is', async () => {
-    const share = budget.createShare();
-    let begun = 0;
-    const never = new Promise<never>(() => {});
-    for (let index = 0; index < 3; index++) {
-      void share.inTurn(() => {
-        begun++;
-        return never;
-      }, never);
-    }
-    await nextTurn();
-    assert.equal(begun, 2);
   });
 });

@@ -13,6 +13,7 @@ import { otlpGrpcProtocol } from '#src/receive/grpc-protocol.js';
 import { createGrpcReceiver, type GrpcReceiverOptions } from '#src/receive/grpc-receiver.js';
 import { createGrpcServer, type GrpcServer } from '#src/receive/grpc-server.js';
 import { exportPath, frame, GrpcCaller, healthPath, RawCaller, readDetails } from './grpc-calls.js';
+import { uncompress } from './uncompress.js';
 
 const mib = 2 ** 20;
 /** What every request under way holds. */
@@ -30,7 +31,7 @@ afterEach(async () => {
 });
 
 /** What comes out of a receiver: the bytes of messages, which it answers with. */
-type Take = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+type Take = (bytes: Uint8Array) => Promise<Uint8Array>;
 
 const refusals: string[] = [];
 const log = createLogger('silent');
@@ -59,8 +60,16 @@ async function start(
   refusals.length = 0;
   const taken = new WeakMap<ExportResult, Uint8Array>();
   const metrics = { acknowledge: () => {}, refuse: (reason: string) => void refusals.push(reason) };
-  const ingest = async ({ bytes }: ExportRequest) => {
-    const result = { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
+  const ingest = async (request: ExportRequest) => {
+    const bytes = uncompress(request, mib);
+    const result = {
+      bytes: bytes.length,
+      acceptedSpans: 1,
+      rejectedSpans: 0,
+      rejectionReason: '',
+      rejectedBy: {},
+      droppedBy: {},
+    };
     taken.set(result, await take(bytes));
     return result;
   };

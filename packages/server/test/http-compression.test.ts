@@ -36,9 +36,7 @@ describe('compressed bodies', () => {
     it('of zstd are taken up to exactly the limit, and refused with one byte more', async () => {
       receiver = await startOtlpReceiver();
       assert.equal((await post(createZstd(Buffer.alloc(mib, 'a')), zstd)).status, 200);
-      const { bytes } = receiver.received[0]!;
-      assert.deepEqual(Buffer.from(bytes), Buffer.alloc(mib, 'a'));
-      assert.equal(bytes.buffer.byteLength, mib);
+      assert.deepEqual(Buffer.from(receiver.received[0]!), Buffer.alloc(mib, 'a'));
       const parts = [Buffer.alloc(mib), Buffer.alloc(1)].map((part) => createZstd(part));
       for (const body of [createZstd(Buffer.alloc(mib + 1)), Buffer.concat(parts)]) {
         const tooLarge = await post(body, zstd);
@@ -53,10 +51,10 @@ describe('compressed bodies', () => {
       const frames = ['a', 'b', 'c'].map((letter) => createZstd(Buffer.alloc(100_000, letter)));
       assert.equal((await post(Buffer.concat([skippable, ...frames, skippable]), zstd)).status, 200);
       const plain = Buffer.concat(['a', 'b', 'c'].map((letter) => Buffer.alloc(100_000, letter)));
-      assert.deepEqual(Buffer.from(receiver.received[0]!.bytes), plain);
+      assert.deepEqual(Buffer.from(receiver.received[0]!), plain);
       const many = Array.from({ length: 1_001 }, () => createZstd(Buffer.from('x')));
       assert.equal((await post(Buffer.concat(many.slice(1)), zstd)).status, 200);
-      assert.equal(receiver.received[1]!.bytes.length, 1_000);
+      assert.equal(receiver.received[1]!.length, 1_000);
       const refused = await post(Buffer.concat(many), zstd);
       assert.equal(refused.status, 400);
       assert.match(await refused.text(), /The body is not zstd: more than 1000 frames\./);
@@ -92,7 +90,7 @@ describe('compressed bodies', () => {
     it(`of gzip may be called ${JSON.stringify(encoding)}`, async () => {
       receiver = await startOtlpReceiver();
       assert.equal((await post(zlib.gzipSync('abc'), { ...protobuf, 'content-encoding': encoding })).status, 200);
-      assert.equal(Buffer.from(receiver.received[0]!.bytes).toString(), 'abc');
+      assert.equal(Buffer.from(receiver.received[0]!).toString(), 'abc');
     });
   }
 
@@ -100,7 +98,7 @@ describe('compressed bodies', () => {
     it(`are none when the encoding is ${JSON.stringify(encoding)}`, async () => {
       receiver = await startOtlpReceiver();
       assert.equal((await post('abc', { ...protobuf, 'content-encoding': encoding })).status, 200);
-      assert.equal(Buffer.from(receiver.received[0]!.bytes).toString(), 'abc');
+      assert.equal(Buffer.from(receiver.received[0]!).toString(), 'abc');
     });
   }
 

@@ -144,7 +144,7 @@ describe('mutated payloads', () => {
   for (const { encoding, bytes, spanCount, malformed } of formats) {
     it(`20,000 in ${encoding} become spans that the transcoder takes without exception, or are refused as malformed`, () => {
       const transcoder = new TraceTranscoder();
-      const convert = (payload: Uint8Array) => toOtlp({ encoding, bytes: new Uint8Array(payload) });
+      const convert = (payload: Uint8Array) => toOtlp(encoding, new Uint8Array(payload));
       assert.equal(transcoder.transcode(convert(bytes).request).acceptedSpans, spanCount);
       const outcomes = { accepted: 0, rejected: 0, malformed: 0 };
       for (let seed = 0; seed < 20_000; seed++) {

@@ -5,26 +5,35 @@ import { BodyBudget } from '#src/receive/body-budget.js';
 import type { ExportRequest } from '#src/receive/export-request.js';
 import { createHttpReceiver, type HttpReceiverOptions } from '#src/receive/http-receiver.js';
 import { otlpHttpProtocol } from '#src/receive/otlp-http.js';
+import { uncompress } from './uncompress.js';
 
 export interface TestReceiver {
   readonly url: string;
   /** What it was sent, uncompressed. */
-  readonly received: readonly ExportRequest[];
+  readonly received: readonly Uint8Array[];
   close(): Promise<void>;
 }
 
 /** The receiver of OTLP/HTTP alone, with a limit of 1 MiB and without what comes behind it. */
 export async function startOtlpReceiver(options: Partial<HttpReceiverOptions> = {}): Promise<TestReceiver> {
-  const received: ExportRequest[] = [];
+  const received: Uint8Array[] = [];
+  const { maxRequestBytes = 2 ** 20 } = options;
   const metrics = { acknowledge: () => {}, refuse: () => {} };
   const ingest = async (request: ExportRequest) => {
-    received.push(request);
-    return { acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
+    const bytes = uncompress(request, maxRequestBytes);
+    received.push(bytes);
+    return {
+      bytes: bytes.length,
+      acceptedSpans: 1,
+      rejectedSpans: 0,
+      rejectionReason: '',
+      rejectedBy: {},
+      droppedBy: {},
+    };
   };
   const memory = new BodyBudget({ maxBytes: 2 ** 26, requestTimeoutMs: 60_000 }).createShare();
   const server = createHttpReceiver(otlpHttpProtocol, {
     destinationOf: () => ({ ingest, waitForRoom: async () => {}, memory, metrics }),
-    maxRequestBytes: 2 ** 20,
     corsOrigins: [],
     requestTimeoutMs: 60_000,
     metrics,
@@ -33,6 +42,7 @@ export async function startOtlpReceiver(options: Partial<HttpReceiverOptions> = 
     maxConnections: 100,
     log: createLogger('silent'),
     ...options,
+    maxRequestBytes,
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -33,7 +33,7 @@ const spanWith = (...fields: Buffer[]): Buffer => field(0x12, ids, ...fields);
 
 /** Reads a request as a transcoder's thread does; gives the spans that it accepted. */
 function read(encoding: SpanEncoding, bytes: Uint8Array): number {
-  const { request: converted } = toOtlp({ encoding, bytes: new Uint8Array(bytes) });
+  const { request: converted } = toOtlp(encoding, new Uint8Array(bytes));
   const transcoder = new TraceTranscoder();
   const { acceptedSpans } = transcoder.transcode(converted);
   transcoder.takeBlocks();

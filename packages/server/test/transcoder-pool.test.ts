@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { readNativeBlocks, stringAt } from '@clew/wire';
 import { pino } from 'pino';
-import type { ExportRequest } from '#src/receive/export-request.js';
+import type { ExportRequest, ExportResult } from '#src/receive/export-request.js';
 import { reportOnTranscoders } from '#src/serve/transcoder-readiness.js';
 import { GroupCommit } from '#src/spool/group-commit.js';
-import type { TraceBlocks, TranscodeResult } from '#src/transcode/trace-transcoder.js';
+import type { TraceBlocks } from '#src/transcode/trace-transcoder.js';
 import { TranscoderPool, type TranscoderPoolOptions } from '#src/transcode/transcoder-pool.js';
 import { RefusedRequestError, TranscoderUnavailableError } from '#src/transcode/transcoder-thread.js';
 import { traceOf } from './otlp-requests.js';
@@ -17,7 +18,7 @@ const patient = { baseMs: 600_000, msPerMiB: 0, maxHeapMiB: 1_024 };
 let pool: TranscoderPool;
 
 function createPool(options: Partial<TranscoderPoolOptions> = {}): TranscoderPool {
-  pool = new TranscoderPool({ limits: patient, maxThreads: 2, log, ...options });
+  pool = new TranscoderPool({ limits: patient, maxThreads: 2, maxRequestBytes: 2 ** 26, log, ...options });
   return pool;
 }
 
@@ -61,7 +62,7 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(5);
 }
 
-const kindOf = (result: TranscodeResult | Error | undefined): string =>
+const kindOf = (result: ExportResult | Error | undefined): string =>
   result instanceof RefusedRequestError
     ? result.reason
     : result instanceof TranscoderUnavailableError
@@ -95,6 +96,29 @@ describe('the transcoder pool', () => {
     assert.deepEqual(pool.endedThreads, { deadline: 0, memory: 1, failure: 0 });
     const next = await queue.transcode(() => [named('next')]);
     assert.deepEqual(namesOf(next.blocks), ['next']);
+  });
+
+  it('undoes the compression of requests, and refuses what is malformed or too large then, but not its group', async () => {
+    const maxRequestBytes = 10_000;
+    const queue = createPool({ maxRequestBytes }).createQueue();
+    const gzipped = (json: string): ExportRequest => ({
+      ...jsonRequest(json),
+      bytes: new Uint8Array(gzipSync(json)),
+      compression: 'gzip',
+    });
+    const padded = (length: number): string => traceOf(1).json.padEnd(length);
+    const group = [
+      gzipped(padded(maxRequestBytes)),
+      gzipped(padded(maxRequestBytes + 1)),
+      { ...named('not compressed'), compression: 'gzip' },
+      gzipped(traceOf(1).json.replace('span 0', 'last')),
+    ];
+    const { results, blocks } = await queue.transcode(() => group);
+    assert.deepEqual(results.map(kindOf), ['accepted', 'too_large', 'malformed', 'accepted']);
+    assert.equal((results[0] as ExportResult).bytes, maxRequestBytes);
+    assert.match((results[1] as Error).message, /more than 10000 bytes when decompressed; the limit is 10000/);
+    assert.match((results[2] as Error).message, /The body is not gzip: incorrect header check\./);
+    assert.deepEqual(namesOf(blocks), ['span 0', 'last']);
   });
 
   it('leaves a thread to the other pipelines, whatever one of them sends', async () => {
@@ -200,7 +224,7 @@ describe('the transcoder pool', () => {
 });
 
 describe('requests that wait to be written', () => {
-  const settle = (promise: Promise<TranscodeResult>): Promise<TranscodeResult | Error> =>
+  const settle = (promise: Promise<ExportResult>): Promise<ExportResult | Error> =>
     promise.catch((error: Error) => error);
 
   function createCommits(options: Partial<TranscoderPoolOptions> = {}): { commits: GroupCommit; written: string[] } {

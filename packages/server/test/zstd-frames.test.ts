@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MalformedZstdError, splitZstdFrames } from '#src/receive/zstd-frames.js';
+import { MalformedZstdError, splitZstdFrames } from '#src/transcode/zstd-frames.js';
 
 // Of the reference implementation (libzstd 1.5) but for the last three, so that they are there where Node has no zstd.
 const frames: Readonly<Record<string, string>> = {

@@ -22,14 +22,11 @@ export interface BodyBudgetOptions {
   readonly requestTimeoutMs: number;
 }
 
-/** Each may take the whole of a request's limit. Two give more bytes than the transcoder's thread can read. */
-const decompressionsAtOnce = 2;
-
 const measureEveryMs = 1_000;
 
 /**
  * Memory for the requests that are being read, over all receivers, connections and tenants: one limit a request bounds
- * nothing when a thousand come at once. And turns for decompression, which makes much of little.
+ * nothing when a thousand come at once.
  *
  * ```
  * budget   share (a tenant)   holder, holder, …     what a request holds: its head, its body so far
@@ -45,7 +42,6 @@ export class BodyBudget {
   readonly #secondsToFill: number;
   readonly #shares: BodyShare[] = [];
   #heldBytes = 0;
-  #running = 0;
   #measureTimer: NodeJS.Timeout | undefined;
 
   constructor({ maxBytes, requestTimeoutMs }: BodyBudgetOptions) {
@@ -67,7 +63,6 @@ export class BodyBudget {
         this.#heldBytes -= bytes;
       },
       startMeasuring: () => this.#startMeasuring(),
-      startNext: () => this.#startNext(),
     });
     this.#shares.push(share);
     return share;
@@ -116,24 +111,6 @@ export class BodyBudget {
       if (this.#shares.some(({ holders }) => holders.size > 0)) this.#startMeasuring();
     }, measureEveryMs).unref();
   }
-
-  /** Gives free turns to those that wait: the shares after one another, and not all turns to one where there are several. */
-  #startNext(): void {
-    const mostOfOne = Math.max(1, decompressionsAtOnce - (this.#shares.length > 1 ? 1 : 0));
-    while (this.#running < decompressionsAtOnce) {
-      const index = this.#shares.findIndex((share) => share.running < mostOfOne && share.waiting.length > 0);
-      if (index === -1) return;
-      const [share] = this.#shares.splice(index, 1);
-      this.#shares.push(share!);
-      this.#running++;
-      share!.running++;
-      share!.waiting.shift()!(() => {
-        this.#running--;
-        share!.running--;
-        this.#startNext();
-      });
-    }
-  }
 }
 
 interface BudgetOfShare {
@@ -141,18 +118,12 @@ interface BudgetOfShare {
   readonly grant: (bytes: number) => void;
   readonly takeBack: (bytes: number) => void;
   readonly startMeasuring: () => void;
-  readonly startNext: () => void;
 }
-
-type Turn = (end: () => void) => void;
 
 /** What the requests of one tenant hold of the budget. */
 export class BodyShare {
   readonly #budget: BudgetOfShare;
   readonly holders: Set<Holder> = new Set();
-  /** Those that wait for their turn to be decompressed, and how many have it: for the budget. */
-  readonly waiting: Turn[] = [];
-  running = 0;
   #heldBytes = 0;
 
   constructor(budget: BudgetOfShare) {
@@ -183,34 +154,6 @@ export class BodyShare {
   add(holder: Holder): void {
     this.holders.add(holder);
     this.#budget.startMeasuring();
-  }
-
-  /**
-   * Runs `decompress` when it is its turn.
-   * @param gaveWay rejects when the request has given way: it waits no longer then
-   */
-  async inTurn<Result>(decompress: () => Promise<Result>, gaveWay: Promise<never>): Promise<Result> {
-    let turn: Turn | undefined;
-    const hasTurn = new Promise<() => void>((resolve) => {
-      turn = resolve;
-      this.waiting.push(turn);
-      this.#budget.startNext();
-    });
-    let end: () => void;
-    try {
-      end = await Promise.race([hasTurn, gaveWay]);
-    } catch (error) {
-      const index = this.waiting.indexOf(turn!);
-      if (index >= 0) this.waiting.splice(index, 1);
-      // The turn came in the same moment.
-      else void hasTurn.then((endTurn) => endTurn());
-      throw error;
-    }
-    try {
-      return await decompress();
-    } finally {
-      end();
-    }
   }
 }
 

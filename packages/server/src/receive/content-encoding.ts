@@ -1,4 +1,4 @@
-import { compressions } from './decompress.ts';
+import { compressions } from '../transcode/decompress.ts';
 import { OtlpError } from './otlp-error.ts';
 
 /** Names that mean the same (RFC 9110, 8.4.1.3). */

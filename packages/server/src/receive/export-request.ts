@@ -1,14 +1,18 @@
 import type { SpanEncoding } from './span-encoding.ts';
 
-/** An export request as it came, uncompressed. */
+/** An export request as it came. */
 export interface ExportRequest {
   readonly encoding: SpanEncoding;
+  /** What the bytes are compressed with, one of `compressions`; undefined when they are not. */
+  readonly compression?: string | undefined;
   /** Fills an ArrayBuffer of its own, which the receiver hands over. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** What became of it, once it is on disk. */
 export interface ExportResult {
+  /** Of the request, uncompressed. */
+  readonly bytes: number;
   readonly acceptedSpans: number;
   readonly rejectedSpans: number;
   readonly rejectionReason: string;

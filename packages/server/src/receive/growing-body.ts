@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import { releaseMemory } from '../release-memory.ts';
 import type { BodyShare, Holder } from './body-budget.ts';
-import { decompress } from './decompress.ts';
 import { OtlpError, tooLarge } from './otlp-error.ts';
 import { readToEnd } from './read-stream.ts';
 
@@ -157,34 +156,16 @@ export class GrowingBody implements Holder {
   }
 
   /**
-   * The whole, uncompressed: handed over, and from then on the caller's to bound. It is moved to another thread: it does not
-   * lie in an ArrayBuffer with anything else.
-   * @param compression undefined when there is none
+   * The whole: handed over, and from then on the caller's to bound. It is moved to another thread: it does not lie in an
+   * ArrayBuffer with anything else.
    */
-  async take(compression: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
-    if (compression === undefined) {
-      const { bytes, heldBytes } = this.#handOver();
-      this.#holdExtra(-heldBytes);
-      return bytes;
-    }
-    return await this.#share.inTurn(async () => {
-      if (this.#error !== undefined) throw this.#error;
-      const { bytes, heldBytes } = this.#handOver();
-      try {
-        return await decompress(bytes, compression, this.#maxBytes);
-      } finally {
-        this.#holdExtra(-heldBytes);
-      }
-    }, this.#gaveWay);
-  }
-
-  /** It cannot give way any more; what was held for the bytes is still held. */
-  #handOver(): { bytes: Uint8Array<ArrayBuffer>; heldBytes: number } {
+  take(): Uint8Array<ArrayBuffer> {
+    if (this.#error !== undefined) throw this.#error;
     const held = this.#bytes;
     this.#share.holders.delete(this);
-    this.#extraBytes += held.length;
+    this.#share.release(held.length);
     this.#bytes = new Uint8Array(0);
-    return { bytes: this.#length === held.length ? held : held.slice(0, this.#length), heldBytes: held.length };
+    return this.#length === held.length ? held : held.slice(0, this.#length);
   }
 
   /** To be called in the end, however the request ends. */

@@ -1,6 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { readCompression } from './content-encoding.ts';
+import type { ExportRequest } from './export-request.ts';
 import { GrpcError, grpcCodes } from './grpc-status.ts';
 import { OtlpError } from './otlp-error.ts';
 import { readToEnd } from './read-stream.ts';
@@ -18,12 +19,12 @@ export interface MessageMemory {
   /** How long the message will be. @throws OtlpError 413 */
   announce(bytes: number): void;
   append(chunk: Uint8Array): void;
-  /** The whole message, uncompressed, in an ArrayBuffer of its own. */
-  take(compression: string | undefined): Promise<Uint8Array<ArrayBuffer>>;
+  /** The whole message, in an ArrayBuffer of its own. */
+  take(): Uint8Array<ArrayBuffer>;
 }
 
 /**
- * The one message of a unary call, uncompressed.
+ * The one message of a unary call, as it came.
  *
  * ```
  * stream   [ 1 compressed? ][ 4 length, big-endian ][ message ]   and its end
@@ -37,7 +38,7 @@ export async function readGrpcMessage(
   stream: ServerHttp2Stream,
   encoding: string | undefined,
   memory: MessageMemory,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Pick<ExportRequest, 'bytes' | 'compression'>> {
   const prefix = Buffer.alloc(prefixBytes);
   let length: number | undefined;
   let read = 0;
@@ -59,10 +60,10 @@ export async function readGrpcMessage(
   if (read === 0) throw new GrpcError(grpcCodes.unimplemented, 'The call has no message; this method takes one.');
   if (length === undefined) throw cutOff(read, prefixBytes);
   if (read < prefixBytes + length) throw cutOff(read - prefixBytes, length);
-  return await memory.take(compression);
+  return { bytes: memory.take(), compression };
 }
 
-/** Memory for the message of a caller who has shown no token: a fixed, small size, and nothing to decompress. */
+/** Memory for the message of a caller who has shown no token: a fixed, small size. */
 export class SmallMessage implements MessageMemory {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #stop: Promise<never>;
@@ -88,9 +89,8 @@ export class SmallMessage implements MessageMemory {
     this.#length += chunk.length;
   }
 
-  async take(compression: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
-    if (compression === undefined) return this.#bytes.slice(0, this.#length);
-    throw new GrpcError(grpcCodes.unimplemented, 'This method takes no compressed message; send it as it is.');
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
   }
 }
 

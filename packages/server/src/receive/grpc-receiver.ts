@@ -138,8 +138,11 @@ class Call {
     });
     const memory = new SmallMessage(maxHealthCheckBytes, stop);
     try {
-      const message = await readGrpcMessage(this.#stream, this.#grpcEncoding, memory);
-      this.#respond(await checkHealth(message, [this.#protocol.service], isReady));
+      const { bytes, compression } = await readGrpcMessage(this.#stream, this.#grpcEncoding, memory);
+      if (compression !== undefined) {
+        throw new GrpcError(grpcCodes.unimplemented, 'This method takes no compressed message; send it as it is.');
+      }
+      this.#respond(await checkHealth(bytes, [this.#protocol.service], isReady));
     } finally {
       clearTimeout(timer);
     }
@@ -158,14 +161,12 @@ class Call {
     const timer = setTimeout(() => body.giveWay(tooSlow('message', requestTimeoutMs)), requestTimeoutMs);
     const reading = readGrpcMessage(this.#stream, this.#grpcEncoding, body);
     const message = await reading.finally(() => clearTimeout(timer));
-    // Counted before the message is handed over.
-    const bytes = message.length;
-    const result = await ingest({ encoding, bytes: message });
+    const result = await ingest({ encoding, ...message });
     const response = encodeResponse(result);
     if (result.rejectedSpans > 0) log.debug({ ...result }, `spans of a ${name} call left out`);
     if (this.#isOver) return;
     this.#respond(response);
-    metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - this.#startedMs) / 1000 });
+    metrics.acknowledge({ ...result, seconds: (performance.now() - this.#startedMs) / 1000 });
   }
 
   get #grpcEncoding(): string | undefined {

@@ -4,10 +4,10 @@ import { bearerChallenge } from '../access-tokens.ts';
 import { type HostCheck, hostRefused } from '../allowed-hosts.ts';
 import { createBoundedServer, type HttpLimits } from '../bounded-server.ts';
 import type { Logger } from '../log.ts';
+import { compressions } from '../transcode/decompress.ts';
 import { type AccessOptions, type Destination, requireDestination } from './authorize.ts';
 import { readBody } from './body.ts';
 import { allowsOrigin, answerCors } from './cors.ts';
-import { compressions } from './decompress.ts';
 import type { ExportResult } from './export-request.ts';
 import { GrowingBody } from './growing-body.ts';
 import { OtlpError, retryAfterSeconds } from './otlp-error.ts';
@@ -59,9 +59,9 @@ export function createHttpReceiver(protocol: HttpProtocol, options: HttpReceiver
     const destination = options.destinationOf(request.headers.authorization);
     const { metrics } = destination ?? options;
     receive(request, protocol, destination, options).then(
-      ({ bytes, result, answer }) => {
+      ({ result, answer }) => {
         send(response, answer);
-        metrics.acknowledge({ ...result, bytes, seconds: (performance.now() - startedMs) / 1000 });
+        metrics.acknowledge({ ...result, seconds: (performance.now() - startedMs) / 1000 });
       },
       (error) => {
         const isKnown = error instanceof OtlpError;
@@ -81,7 +81,7 @@ async function receive(
   protocol: HttpProtocol,
   destination: Destination | undefined,
   options: HttpReceiverOptions,
-): Promise<{ bytes: number; result: ExportResult; answer: HttpAnswer }> {
+): Promise<{ result: ExportResult; answer: HttpAnswer }> {
   const { host } = request.headers;
   if (!options.allowsHost(host)) throw new OtlpError(403, hostRefused(host).message);
   const { ingest, waitForRoom, memory } = requireDestination(destination, request.headers.authorization);
@@ -91,13 +91,10 @@ async function receive(
   protocol.checkQuery?.(new URLSearchParams(query));
   const encoding = encodingOf(request, protocol, options.corsOrigins);
   const body = new GrowingBody(memory, options.maxRequestBytes);
-  let bytes: number;
   let result: ExportResult;
   try {
-    const read = await readBody(request, body, waitForRoom);
-    // Counted before it is handed over.
-    bytes = read.length;
-    result = await ingest({ encoding, bytes: read });
+    const compressed = await readBody(request, body, waitForRoom);
+    result = await ingest({ encoding, ...compressed });
   } finally {
     body.release();
   }
@@ -106,7 +103,7 @@ async function receive(
   if (rejectedSpans > 0) {
     options.log.debug({ acceptedSpans, rejectedSpans, rejectionReason }, `${protocol.name}: spans left out`);
   }
-  return { bytes, result, answer };
+  return { result, answer };
 }
 
 /** By the media type alone: parameters, such as a charset, change nothing. */

@@ -1,6 +1,6 @@
-import type { ExportRequest } from '../receive/export-request.ts';
+import type { ExportRequest, ExportResult } from '../receive/export-request.ts';
 import { releaseMemory } from '../release-memory.ts';
-import type { TraceBlocks, TranscodeResult } from '../transcode/trace-transcoder.ts';
+import type { TraceBlocks } from '../transcode/trace-transcoder.ts';
 import type { TranscoderQueue } from '../transcode/transcoder-pool.ts';
 import { type TranscodeOutcome, TranscoderUnavailableError } from '../transcode/transcoder-thread.ts';
 import { SpoolUnavailableError } from './spool.ts';
@@ -8,7 +8,7 @@ import { SpoolUnavailableError } from './spool.ts';
 export interface GroupCommitOptions {
   readonly transcoders: TranscoderQueue;
   readonly append: (blocks: TraceBlocks) => Promise<void>;
-  /** Request bytes that may wait here; beyond it, further requests are refused as retryable. */
+  /** Request bytes, uncompressed, that may wait here; beyond it, further requests are refused as retryable. */
   readonly maxPendingBytes: number;
   /** Called when a group is written, or has failed. */
   readonly onCommitted?: () => void;
@@ -26,13 +26,18 @@ const lateCheckMs = 100;
 /** A group usually takes some tens of milliseconds; beside one that takes longer, the next one asks for a thread. */
 const slowGroupMs = 500;
 
+/** How many times as long spans are before they are compressed. */
+const usualCompression = 10;
+
 /** One group is transcoded, one written; the others come while that is done. */
 const maxReadAheadBytes = 4 * maxGroupBytes;
 
 interface Pending {
   readonly request: ExportRequest;
+  /** Uncompressed, as far as can be told before it is read. */
+  readonly bytes: number;
   readonly addedMs: number;
-  readonly resolve: (result: TranscodeResult) => void;
+  readonly resolve: (result: ExportResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -73,8 +78,9 @@ export class GroupCommit {
    * @throws TranscoderUnavailableError when no thread has read it within two seconds
    * @throws SpoolUnavailableError when too much waits already, or the spool refuses
    */
-  add(request: ExportRequest): Promise<TranscodeResult> {
-    if (this.#pendingBytes + request.bytes.length > this.#options.maxPendingBytes) {
+  add(request: ExportRequest): Promise<ExportResult> {
+    const bytes = this.#estimatePlainBytes(request);
+    if (this.#pendingBytes + bytes > this.#options.maxPendingBytes) {
       return Promise.reject(
         new SpoolUnavailableError(
           'too_much_waiting',
@@ -83,9 +89,9 @@ export class GroupCommit {
         ),
       );
     }
-    this.#pendingBytes += request.bytes.length;
+    this.#pendingBytes += bytes;
     return new Promise((resolve, reject) => {
-      this.#pending.push({ request, addedMs: performance.now(), resolve, reject });
+      this.#pending.push({ request, bytes, addedMs: performance.now(), resolve, reject });
       this.#waitTimer ??= setTimeout(() => this.#refuseLate(), maxWaitMs).unref();
       this.#askForThread();
     });
@@ -117,7 +123,7 @@ export class GroupCommit {
       group = this.#takeGroup();
       if (group.length === 0) return [];
       this.#swiftGroups++;
-      bytes = group.reduce((sum, { request }) => sum + request.bytes.length, 0);
+      bytes = group.reduce((sum, each) => sum + each.bytes, 0);
       slowTimer = setTimeout(becomeSlow, slowGroupMs);
       return group.map(({ request }) => request);
     });
@@ -125,8 +131,8 @@ export class GroupCommit {
       if (hasTurn) return;
       // No turn will come.
       this.#isAsking = false;
-      for (const { request, reject } of this.#pending.splice(0)) {
-        this.#pendingBytes -= request.bytes.length;
+      for (const { bytes, reject } of this.#pending.splice(0)) {
+        this.#pendingBytes -= bytes;
         reject(error);
       }
     });
@@ -149,8 +155,8 @@ export class GroupCommit {
     // Where the whole machine is slow, the wait is short measured by what it gets done.
     const { isHeldUp } = this.#options.transcoders;
     while (isHeldUp && this.#pending.length > 0 && nowMs - this.#pending[0]!.addedMs >= maxWaitMs) {
-      const { request, reject } = this.#pending.shift()!;
-      this.#pendingBytes -= request.bytes.length;
+      const { bytes, reject } = this.#pending.shift()!;
+      this.#pendingBytes -= bytes;
       reject(
         new TranscoderUnavailableError(
           `The threads that read requests have been busy with others for ${maxWaitMs} ms. Send again later.`,
@@ -164,14 +170,20 @@ export class GroupCommit {
   }
 
   #takeGroup(): Pending[] {
-    let bytes = 0;
+    let groupBytes = 0;
     let count = 0;
-    for (const { request } of this.#pending) {
-      if (count > 0 && bytes + request.bytes.length > maxGroupBytes) break;
-      bytes += request.bytes.length;
+    for (const { bytes } of this.#pending) {
+      if (count > 0 && groupBytes + bytes > maxGroupBytes) break;
+      groupBytes += bytes;
       count++;
     }
     return this.#pending.splice(0, count);
+  }
+
+  /** Two of the largest requests always fit, whatever they are compressed with. */
+  #estimatePlainBytes({ bytes, compression }: ExportRequest): number {
+    if (compression === undefined) return bytes.length;
+    return Math.min(bytes.length * usualCompression, this.#options.maxPendingBytes / 2);
   }
 
   async #append(blocks: TraceBlocks): Promise<void> {

@@ -6,7 +6,7 @@ import {
   zipkinJsonToOtlp,
   zipkinProtobufToOtlp,
 } from '@clew/wire';
-import type { ExportRequest } from '../receive/export-request.ts';
+import type { SpanEncoding } from '../receive/span-encoding.ts';
 
 /** A request as OTLP protobuf, and what of it could not be said there. */
 export interface OtlpRequest {
@@ -16,7 +16,7 @@ export interface OtlpRequest {
 }
 
 /** @throws TooManyElementsError, and what the reader of the encoding throws for bytes that are malformed */
-export function toOtlp({ encoding, bytes }: ExportRequest): OtlpRequest {
+export function toOtlp(encoding: SpanEncoding, bytes: Uint8Array): OtlpRequest {
   switch (encoding) {
     case 'protobuf':
       return { request: bytes, rejectedSpans: 0, rejectionReason: '' };

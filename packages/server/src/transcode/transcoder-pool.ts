@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import type { ExportRequest } from '../receive/export-request.ts';
 import {
   type EndReason,
+  type ThreadOptions,
   type TranscodeLimits,
   type TranscodeOutcome,
   TranscoderThread,
@@ -13,6 +14,8 @@ import {
 
 export interface TranscoderPoolOptions {
   readonly dropRules?: readonly DropRule[];
+  /** The largest request, uncompressed. */
+  readonly maxRequestBytes: number;
   readonly limits?: TranscodeLimits;
   /** At least 2, so that one request that takes long does not stop the others. */
   readonly maxThreads?: number;
@@ -83,8 +86,7 @@ export class TranscoderPool {
   readonly endedThreads: Record<EndReason, number> = { deadline: 0, memory: 0, failure: 0 };
   /** Groups that a thread held when it ended. */
   refusedGroups = 0;
-  readonly #dropRules: readonly DropRule[];
-  readonly #limits: TranscodeLimits;
+  readonly #threadOptions: ThreadOptions;
   readonly #log: Logger;
   readonly #threads: TranscoderThread[] = [];
   readonly #idleTimers = new Map<TranscoderThread, NodeJS.Timeout>();
@@ -93,9 +95,9 @@ export class TranscoderPool {
   #turn = 0;
   #isClosed = false;
 
-  constructor({ dropRules = [], limits = usualLimits, maxThreads = usualThreads, log }: TranscoderPoolOptions) {
-    this.#dropRules = dropRules;
-    this.#limits = limits;
+  constructor({ dropRules = [], limits = usualLimits, maxThreads = usualThreads, ...rest }: TranscoderPoolOptions) {
+    const { maxRequestBytes, log } = rest;
+    this.#threadOptions = { dropRules, maxRequestBytes, limits };
     this.maxThreads = maxThreads;
     this.#log = log;
   }
@@ -153,9 +155,14 @@ export class TranscoderPool {
     }
   }
 
-  /** The first that is idle, so that others than the first can end when there is less to do. */
+  /**
+   * Of those that are kept, the one with the fewest groups: V8 has then compiled the code of each before it is alone with
+   * the work of all others. The first of the others, so that those can end when there is less to do.
+   */
   #findThread(): TranscoderThread | undefined {
-    const idle = this.#threads.find(({ isReady, isBusy }) => isReady && !isBusy);
+    const isIdle = ({ isReady, isBusy }: TranscoderThread): boolean => isReady && !isBusy;
+    const kept = this.#threads.slice(0, this.#keptThreads).filter(isIdle);
+    const idle = kept.sort((a, b) => a.groupCount - b.groupCount)[0] ?? this.#threads.find(isIdle);
     if (idle === undefined) this.#startThread();
     return idle;
   }
@@ -164,7 +171,7 @@ export class TranscoderPool {
   #startThread(): void {
     const isStarting = this.#threads.some(({ isReady }) => !isReady);
     if (isStarting || this.#threads.length >= this.maxThreads) return;
-    const thread = new TranscoderThread(this.#dropRules, this.#limits, {
+    const thread = new TranscoderThread(this.#threadOptions, {
       onReady: () => {
         this.#startKeptThreads();
         this.#endWhenIdle(thread);

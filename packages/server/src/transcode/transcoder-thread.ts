@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type { DropRule } from '../drop-rules.ts';
-import type { ExportRequest } from '../receive/export-request.ts';
+import type { ExportRequest, ExportResult } from '../receive/export-request.ts';
 import { readThreadCpuMs } from './thread-cpu.ts';
-import type { TraceBlocks, TranscodeResult } from './trace-transcoder.ts';
+import type { TraceBlocks } from './trace-transcoder.ts';
 
 /** Why a request is refused for good, as metrics count it. */
-export type RefusalReason = 'malformed' | 'too_many_elements' | 'too_expensive';
+export type RefusalReason = 'malformed' | 'too_large' | 'too_many_elements' | 'too_expensive';
 
 /** The request cannot be taken, now or later: it is not what its encoding says, or it asks for more than one may. */
 export class RefusedRequestError extends Error {
@@ -25,7 +25,7 @@ export class TranscoderUnavailableError extends Error {
 
 export interface TranscodeOutcome {
   /** One a request, in their order; an error of another class than the two above is a bug. */
-  readonly results: readonly (TranscodeResult | Error)[];
+  readonly results: readonly (ExportResult | Error)[];
   /** The rows of all requests together; null when none had a span. */
   readonly blocks: TraceBlocks | null;
 }
@@ -49,14 +49,22 @@ export interface WorkerAnswer {
 }
 
 export type WorkerResult =
-  | TranscodeResult
+  | ExportResult
   | { readonly refused: string; readonly reason: RefusalReason }
   | { readonly postponed: true }
   | { readonly failed: string };
 
 export interface WorkerOptions {
   readonly dropRules: readonly DropRule[];
-  /** Shared memory of one number: which request of the group the worker is reading. */
+  /** The largest request, uncompressed. */
+  readonly maxRequestBytes: number;
+  /**
+   * Shared memory.
+   *
+   * ```
+   * [ number of the request of the group that is being read | its bytes, uncompressed ]
+   * ```
+   */
   readonly progress: Int32Array;
 }
 
@@ -81,13 +89,20 @@ export type EndReason = 'deadline' | 'memory' | 'failure';
 
 interface Group {
   readonly id: number;
-  readonly sizes: readonly number[];
+  readonly requestCount: number;
   readonly resolve: (outcome: TranscodeOutcome) => void;
   /** The request that was in the thread's hands when it was last looked at, and the CPU time of the thread then. */
   request: number;
   requestStartMs: number;
   /** The CPU time of the thread when the group came. */
   readonly startMs: number;
+}
+
+export interface ThreadOptions {
+  readonly dropRules: readonly DropRule[];
+  /** The largest request, uncompressed. */
+  readonly maxRequestBytes: number;
+  readonly limits: TranscodeLimits;
 }
 
 export interface ThreadEvents {
@@ -104,21 +119,22 @@ export interface ThreadEvents {
  * others of its group can be sent again: which one the thread was reading stands in memory that it shares.
  */
 export class TranscoderThread {
+  /** How many it has been given. */
+  groupCount = 0;
   readonly #worker: Worker;
   readonly #limits: TranscodeLimits;
-  readonly #progress = new Int32Array(new SharedArrayBuffer(4));
+  readonly #progress = new Int32Array(new SharedArrayBuffer(8));
   readonly #events: ThreadEvents;
   /** The id of the thread, once it has started. */
   #threadId: number | undefined;
   #group: Group | null = null;
-  #nextId = 1;
   #watch: NodeJS.Timeout | undefined;
   #hasEnded = false;
 
-  constructor(dropRules: readonly DropRule[], limits: TranscodeLimits, events: ThreadEvents) {
+  constructor({ dropRules, maxRequestBytes, limits }: ThreadOptions, events: ThreadEvents) {
     this.#limits = limits;
     this.#events = events;
-    const workerData: WorkerOptions = { dropRules, progress: this.#progress };
+    const workerData: WorkerOptions = { dropRules, maxRequestBytes, progress: this.#progress };
     const resourceLimits = { maxOldGenerationSizeMb: limits.maxHeapMiB };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits });
     this.#worker.once('message', ({ threadId }: WorkerReady) => {
@@ -153,9 +169,10 @@ export class TranscoderThread {
    * @throws Error when the requests cannot be moved; then the thread holds no group
    */
   transcode(requests: readonly ExportRequest[]): Promise<TranscodeOutcome> {
-    const id = this.#nextId++;
-    const sizes = requests.map(({ bytes }) => bytes.length);
+    const id = ++this.groupCount;
     Atomics.store(this.#progress, 0, 0);
+    Atomics.store(this.#progress, 1, 0);
+    const requestCount = requests.length;
     const task: WorkerTask = { id, requests };
     this.#worker.postMessage(
       task,
@@ -164,7 +181,7 @@ export class TranscoderThread {
     this.#watch = setInterval(() => this.#checkDeadline(), deadlineCheckMs);
     return new Promise((resolve) => {
       const startMs = this.#readCpuMs();
-      this.#group = { id, sizes, resolve, request: 0, requestStartMs: startMs, startMs };
+      this.#group = { id, requestCount, resolve, request: 0, requestStartMs: startMs, startMs };
     });
   }
 
@@ -197,9 +214,10 @@ export class TranscoderThread {
       group.requestStartMs = nowMs;
       return;
     }
-    const limitMs = this.#limits.baseMs + (group.sizes[request]! / 2 ** 20) * this.#limits.msPerMiB;
+    const bytes = Atomics.load(this.#progress, 1);
+    const limitMs = this.#limits.baseMs + (bytes / 2 ** 20) * this.#limits.msPerMiB;
     if (nowMs - group.requestStartMs <= limitMs) return;
-    this.#end('deadline', new Error(`a request of ${group.sizes[request]} bytes took more than ${limitMs} ms`));
+    this.#end('deadline', new Error(`a request of ${bytes} bytes took more than ${limitMs} ms`));
   }
 
   #end(reason: EndReason, error: Error): void {
@@ -224,10 +242,10 @@ export class TranscoderThread {
     clearInterval(this.#watch);
     if (group === null) return;
     const culprit = excess === undefined ? -1 : Atomics.load(this.#progress, 0);
-    const results = group.sizes.map((bytes, request) =>
+    const results = Array.from({ length: group.requestCount }, (_, request) =>
       request === culprit
         ? new RefusedRequestError(
-            `Reading the request of ${bytes} bytes takes ${excess}. Send smaller batches.`,
+            `Reading the request of ${Atomics.load(this.#progress, 1)} bytes takes ${excess}. Send smaller batches.`,
             'too_expensive',
           )
         : new TranscoderUnavailableError(
@@ -240,7 +258,7 @@ export class TranscoderThread {
 
 const deadlineCheckMs = 250;
 
-function toResult(result: WorkerResult): TranscodeResult | Error {
+function toResult(result: WorkerResult): ExportResult | Error {
   if ('refused' in result) return new RefusedRequestError(result.refused, result.reason);
   if ('postponed' in result) {
     return new TranscoderUnavailableError('Other requests took too long to be read before this one. Send it again.');

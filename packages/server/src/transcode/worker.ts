@@ -9,7 +9,9 @@ import {
 } from '@clew/wire';
 import { DropRules } from '../drop-rules.ts';
 import type { ExportRequest } from '../receive/export-request.ts';
+import { OtlpError } from '../receive/otlp-error.ts';
 import { releaseMemory } from '../release-memory.ts';
+import { decompress, MalformedCompressionError } from './decompress.ts';
 import { readThreadCpuMs, readThreadId } from './thread-cpu.ts';
 import { toOtlp } from './to-otlp.ts';
 import { TraceTranscoder } from './trace-transcoder.ts';
@@ -19,7 +21,7 @@ import type { WorkerAnswer, WorkerOptions, WorkerReady, WorkerResult, WorkerTask
 // and blocks.
 
 const port = parentPort!;
-const { dropRules, progress } = workerData as WorkerOptions;
+const { dropRules, maxRequestBytes, progress } = workerData as WorkerOptions;
 const threadId = readThreadId();
 const rules = new DropRules(dropRules);
 let transcoder = new TraceTranscoder(rules);
@@ -31,6 +33,7 @@ const malformations = [
   MalformedProtobufError,
   MalformedThriftError,
   RefusedSpansError,
+  MalformedCompressionError,
 ];
 
 /** After so much CPU time the rest of a group is left to its senders: they send it again, and others get their turn. */
@@ -39,11 +42,16 @@ const maxGroupMs = 2_000;
 /** A request that is larger than any group of several leaves columns behind that are too large to keep for the next. */
 const largeRequestBytes = 16 * 1024 * 1024;
 
-function transcode(exported: ExportRequest): WorkerResult {
+function transcode({ encoding, compression, bytes }: ExportRequest): WorkerResult {
+  let plain: Uint8Array = bytes;
   try {
-    const { request, rejectedSpans, rejectionReason } = toOtlp(exported);
+    if (compression !== undefined) plain = decompress(bytes, compression, maxRequestBytes);
+    const plainBytes = plain.length;
+    Atomics.store(progress, 1, plainBytes);
+    const { request, rejectedSpans, rejectionReason } = toOtlp(encoding, plain);
     const result = transcoder.transcode(request);
     return {
+      bytes: plainBytes,
       acceptedSpans: result.acceptedSpans,
       rejectedSpans: result.rejectedSpans + rejectedSpans,
       rejectedBy: rejectedSpans === 0 ? result.rejectedBy : { ...result.rejectedBy, format: rejectedSpans },
@@ -51,12 +59,18 @@ function transcode(exported: ExportRequest): WorkerResult {
       droppedBy: result.droppedBy,
     };
   } catch (error) {
-    if (error instanceof TooManyElementsError) return { refused: error.message, reason: 'too_many_elements' };
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    if (error instanceof OtlpError) return { refused: message, reason: 'too_large' };
+    if (error instanceof TooManyElementsError) return { refused: message, reason: 'too_many_elements' };
     if (malformations.some((malformation) => error instanceof malformation)) {
-      return { refused: (error as Error).message, reason: 'malformed' };
+      return { refused: message, reason: 'malformed' };
     }
     // A bug of ours, but not one that the other requests of the group, or the thread, should pay for.
-    return { failed: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return { failed: stack ?? message };
+  } finally {
+    releaseMemory(bytes);
+    // It may be shorter than its ArrayBuffer.
+    if (plain !== bytes) releaseMemory(new Uint8Array(plain.buffer));
   }
 }
 
@@ -79,10 +93,9 @@ port.on('messageerror', (error: Error) => {
 });
 
 port.on('message', ({ id, requests }: WorkerTask) => {
-  const bytes = requests.reduce((sum, request) => sum + request.bytes.length, 0);
   const results = transcodeGroup(requests);
   const blocks = transcoder.takeBlocks();
-  for (const request of requests) releaseMemory(request.bytes);
+  const bytes = results.reduce((sum, result) => sum + ('bytes' in result ? result.bytes : 0), 0);
   if (bytes > largeRequestBytes) transcoder = new TraceTranscoder(rules);
   const answer: WorkerAnswer = { id, results, blocks };
   port.postMessage(answer, blocks === null ? [] : [blocks.spans.buffer, blocks.resources.buffer]);
