@@ -108,7 +108,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   });
   metrics.watchQueries(queries);
   metrics.watchOverflow(overflow);
-  startLoading({ client, schema, spool, data, metrics, log, undo });
+  startLoading({ client, schema, spool, metrics, log, undo });
   return { client, queries, overflow, schema, spool, data, metrics, ...createIngest(line, commits, spool, log) };
 }
 
@@ -187,11 +187,10 @@ async function startTailSampling(
   return sampling;
 }
 
-type LoadingParts = Omit<Pipeline, 'ingest' | 'waitForRoom' | 'queries' | 'overflow'> &
-  Pick<PipelineOptions, 'log' | 'undo'>;
+type LoadingParts = Pick<Pipeline, 'client' | 'schema' | 'spool' | 'metrics'> & Pick<PipelineOptions, 'log' | 'undo'>;
 
 /** spool -> store */
-function startLoading({ client, schema, spool, data, metrics, log, undo }: LoadingParts): void {
+function startLoading({ client, schema, spool, metrics, log, undo }: LoadingParts): void {
   // A fault of the schema is none of a segment.
   const isRetryable = (error: unknown): boolean =>
     !schema.isUpToDate || !(error instanceof StoreError) || error.retryable;
@@ -204,7 +203,6 @@ function startLoading({ client, schema, spool, data, metrics, log, undo }: Loadi
         await metrics.observeInsert(table, () => insertBlocks(client, table, blocks, token), isRetryable);
       },
       insertMissing: (spans, token) => insertMissingSpans(client, spans, token),
-      betweenSegments: () => data.tidyResources(),
       isRetryable,
       log,
       onStored: (spans) => metrics.countStored(spans),

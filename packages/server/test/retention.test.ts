@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { listOperations } from '#src/query/catalog.js';
 import { takeInventory } from '#src/retain/inventory.js';
 import { deleteOrphanedResources } from '#src/retain/orphaned-resources.js';
 import { trimDay } from '#src/retain/remove.js';
-import { migrate } from '#src/store/migrations.js';
+import type { StoreClient } from '#src/store/client.js';
+import { insertBlocks } from '#src/store/insert.js';
+import { migrate, readMigrations } from '#src/store/migrations.js';
 import { openDataControl } from './data-fixture.js';
 import { type EngineFixture, fetchLines, insertSpans, startEngineFixture } from './store-fixture.js';
 
 let fixture: EngineFixture;
 const dayMs = 86_400_000;
+const dayS = 86_400;
 const nowMs = Date.parse('2026-11-25T12:34:56Z');
 
 before(async () => {
@@ -194,15 +199,91 @@ describe('retention', () => {
 });
 
 describe('resources', () => {
-  test('go when no span refers to them', async () => {
+  const services = () => fetchLines(fixture.client, 'SELECT service FROM resources ORDER BY service');
+
+  /** Inserts a resource as if it had come so long ago. */
+  async function insertResource(hash: string, service: string, agoS: number): Promise<void> {
     await fixture.client.command({
-      query:
-        "INSERT INTO resources (resource_hash, service) VALUES (1, 'kept'), (2, 'gone'), (18446744073709551615, 'gone')",
+      query: `INSERT INTO resources (resource_hash, service, stored) SELECT ${hash}, '${service}', now() - ${agoS}`,
     });
+  }
+
+  async function makeResource(): Promise<Uint8Array> {
+    const result = await fixture.client.exec({
+      query: "SELECT toUInt64(7) AS resource_hash, 'shop' AS service, '' AS attributes FORMAT Native",
+    });
+    return new Uint8Array(await buffer(result.stream));
+  }
+
+  test('go when no span has referred to them for a day: the spans of those that came later may be on their way', async () => {
+    await insertResource('1', 'referred to', 2 * dayS);
+    await insertResource('2', 'gone', dayS);
+    await insertResource('18446744073709551615', 'gone', dayS);
+    await insertResource('3', 'came later', dayS - 600);
+    await insertResource('4', 'came again', 2 * dayS);
+    await insertResource('4', 'came again', 0);
     const span = { span: 1, service: 'kept', name: 'GET /', durationNs: 5, startMs: nowMs };
     await insertSpans(fixture.client, [{ ...span, trace: 1, resourceHash: '1' }]);
     assert.equal(await deleteOrphanedResources(fixture.client), 2);
-    assert.deepEqual(await fetchLines(fixture.client, 'SELECT service FROM resources'), ['kept']);
+    assert.deepEqual([...new Set(await services())], ['came again', 'came later', 'referred to']);
     assert.equal(await deleteOrphanedResources(fixture.client), 0);
+  });
+
+  test('stay when another server stores them for new spans while they are being deleted', async () => {
+    await insertResource('7', 'shop', 2 * dayS);
+    const block = await makeResource();
+    const { client } = fixture;
+    // Between the query that finds it and the statement that deletes it.
+    const interrupted = Object.create(client, {
+      command: {
+        value: async (...args: Parameters<StoreClient['command']>) => {
+          await insertBlocks(client, 'resources', [block], 'other server');
+          await client.command({ query: 'OPTIMIZE TABLE resources FINAL' });
+          return client.command(...args);
+        },
+      },
+    }) as StoreClient;
+    assert.equal(await deleteOrphanedResources(interrupted), 1);
+    assert.deepEqual(await services(), ['shop']);
+  });
+
+  test('are stored anew with a segment that comes again, when their spans could not be stored for a day', async () => {
+    const block = await makeResource();
+    await insertBlocks(fixture.client, 'resources', [block], 'segment');
+    await fixture.client.command({ query: `ALTER TABLE resources UPDATE stored = now() - ${dayS} WHERE 1` });
+    await insertBlocks(fixture.client, 'resources', [block], 'segment');
+    await fixture.client.command({ query: 'OPTIMIZE TABLE resources FINAL' });
+    assert.equal(await deleteOrphanedResources(fixture.client), 0);
+    assert.deepEqual(await services(), ['shop']);
+  });
+
+  test('of a database of an earlier version are as old as its upgrade', async () => {
+    const old = await startEngineFixture();
+    try {
+      const migrations = readMigrations();
+      await migrate(old.client, migrations.slice(0, 5));
+      await old.client.command({ query: "INSERT INTO resources (resource_hash, service) VALUES (1, 'shop')" });
+      await migrate(old.client);
+      const stored = () => fetchLines(old.client, 'SELECT stored FROM resources');
+      const [atUpgrade] = await stored();
+      // Once the clock of the engine is past that second.
+      while ((await fetchLines(old.client, 'SELECT now()'))[0] === atUpgrade) await setTimeout(50);
+      assert.deepEqual(await stored(), [atUpgrade]);
+    } finally {
+      await old.stop();
+    }
+  });
+
+  test('are deleted by the run that drops days', async () => {
+    await insertResource('1', 'gone', 2 * dayS);
+    const { retention } = await open({ limits: { maxAgeMs: dayMs, maxBytes: null, maxDiskShare: null } });
+    await retention.run();
+    assert.deepEqual(await services(), [], 'the first run finishes what an earlier process may have left');
+    await insertResource('1', 'gone', 2 * dayS);
+    await retention.run();
+    assert.deepEqual(await services(), ['gone']);
+    await insertAt('2026-11-01T00:00:00Z');
+    await retention.run();
+    assert.deepEqual(await services(), []);
   });
 });

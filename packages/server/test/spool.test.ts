@@ -49,7 +49,6 @@ async function drain(
   spool: Spool,
   insert?: (table: string, token: string) => Promise<void>,
   told: (string | number)[] = [],
-  betweenSegments: () => Promise<void> = async () => {},
 ) {
   const inserted: { table: string; text: string; token: string }[] = [];
   repeated = [];
@@ -65,7 +64,6 @@ async function drain(
         repeated.push(Buffer.concat(spans).toString());
         return Promise.resolve(0);
       },
-      betweenSegments,
       isRetryable: (error) => !(error as Error).message.startsWith('refused'),
       log,
       onStored: (spans) => told.push(spans),
@@ -226,27 +224,6 @@ describe('the spool', () => {
     assert.equal(tokens.length, 3);
     // An insert that failed may have gone in.
     assert.deepEqual(repeated, ['spans one']);
-  });
-
-  it('gives others their turn between two segments, when nothing of the next one is in the engine', async () => {
-    const spool = await open({ sealBytes: 1 });
-    await spool.append(blocks('one'));
-    await spool.append(blocks('two'));
-    const seen: string[] = [];
-    let failures = 1;
-    await drain(
-      spool,
-      async (table, token) => {
-        seen.push(`${table} ${Number.parseInt(token, 10)}`);
-        if (table === 'spans' && failures-- > 0) throw new Error('busy');
-      },
-      [],
-      async () => {
-        seen.push('between');
-      },
-    );
-    assert.deepEqual(seen.slice(0, 5), ['resources 1', 'spans 1', 'resources 1', 'spans 1', 'between']);
-    assert.deepEqual(seen.slice(5, 7), ['resources 2', 'spans 2']);
   });
 
   it('sets aside what the engine refuses for good, and loads the rest', async () => {

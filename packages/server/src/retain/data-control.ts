@@ -3,7 +3,6 @@ import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { deleteTrace } from './delete-trace.ts';
-import { deleteOrphanedResources } from './orphaned-resources.ts';
 import { parseRedaction } from './redaction-request.ts';
 import type { Redactions } from './redactions.ts';
 import type { Retention } from './retention.ts';
@@ -63,17 +62,6 @@ export class DataControl {
   /** @throws StoreError */
   listRedactions(): Promise<RedactionsResponse> {
     return this.#redactions.list();
-  }
-
-  /** Only between two segments of the spool, see {@link deleteOrphanedResources}. Never rejects. */
-  async tidyResources(): Promise<void> {
-    if (!this.retention.takeHasDroppedDays()) return;
-    try {
-      const deleted = await deleteOrphanedResources(this.#client);
-      if (deleted > 0) this.#log.info({ deleted }, 'Deleted resources that no span refers to');
-    } catch (error) {
-      this.#log.warn({ err: error }, 'Could not delete resources that no span refers to');
-    }
   }
 
   async #waitForSpool(): Promise<void> {

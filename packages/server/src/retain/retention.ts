@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import { PeriodicJob } from '../periodic-job.ts';
 import type { StoreClient } from '../store/client.ts';
 import { findTimeRange, type Inventory, takeInventory } from './inventory.ts';
+import { deleteOrphanedResources } from './orphaned-resources.ts';
 import { isAhead, planRetention, type RetentionStep } from './plan.ts';
 import { dropDay, hideBefore, trimDay } from './remove.ts';
 import type { RetentionSettings } from './retention-settings.ts';
@@ -31,7 +32,8 @@ export class Retention {
   readonly #job = new PeriodicJob({ run: () => this.#runOnce(), restMs: () => intervalMs });
   #lastRun: RetentionRun | null = null;
   #lastRemoval: RetentionRun | null = null;
-  #hasDroppedDays = true;
+  /** Whether spans are gone that may have been the last of their resources; at first, an earlier process may have left some. */
+  #mayHaveOrphans = true;
 
   constructor({ client, settings, reserve, log, now }: RetentionOptions) {
     this.#client = client;
@@ -48,13 +50,6 @@ export class Retention {
   /** No further run begins; resolves when the one under way has ended, or is left to the engine, which finishes it. */
   stop(): Promise<void> {
     return this.#job.stop();
-  }
-
-  /** Whether days have gone since this was asked last; true at first. What only they referred to can go as well. */
-  takeHasDroppedDays(): boolean {
-    const answer = this.#hasDroppedDays;
-    this.#hasDroppedDays = false;
-    return answer;
   }
 
   /**
@@ -109,6 +104,7 @@ export class Retention {
         const removal = await this.#take(step, inventory);
         if (removal !== undefined) removed.push(removal);
       }
+      await this.#deleteOrphans();
       await this.#reserve?.refill();
     } catch (failure) {
       error = failure instanceof Error ? failure.message : String(failure);
@@ -126,12 +122,23 @@ export class Retention {
     return run;
   }
 
+  async #deleteOrphans(): Promise<void> {
+    if (!this.#mayHaveOrphans) return;
+    try {
+      const deleted = await deleteOrphanedResources(this.#client);
+      this.#mayHaveOrphans = false;
+      if (deleted > 0) this.#log.info({ deleted }, 'Deleted resources that no span refers to');
+    } catch (error) {
+      this.#log.warn({ err: error }, 'Could not delete resources that no span refers to; trying again in a minute');
+    }
+  }
+
   async #take(step: RetentionStep, inventory: Inventory): Promise<RetentionRemoval | undefined> {
     const { day, reason } = step;
     const partitions = inventory.partitions.filter((partition) => partition.day === day);
     if (step.kind === 'drop-day') {
       const bytes = await dropDay(this.#client, partitions);
-      this.#hasDroppedDays = true;
+      this.#mayHaveOrphans = true;
       const spans = partitions.find(({ table }) => table === 'spans')?.rows ?? 0;
       return { day, reason, beforeMs: null, spans, bytes };
     }

@@ -17,8 +17,6 @@ export interface LoaderOptions {
   readonly insertMissing: (spans: readonly Uint8Array[], token: string) => Promise<number>;
   /** Whether an insert that failed with this error should be tried again. */
   readonly isRetryable: (error: unknown) => boolean;
-  /** Runs when a segment is wholly in the engine and nothing of the next one is; must not reject. */
-  readonly betweenSegments?: () => Promise<void>;
   readonly log: Logger;
   /** Told what became of each segment, for the metrics. */
   readonly onStored: (spans: number) => void;
@@ -44,8 +42,6 @@ export async function runLoader(options: LoaderOptions, signal: AbortSignal): Pr
     const segment = await spool.nextSealed();
     if (segment === null || signal.aborted) return;
     await moveSegment(options, segment, signal);
-    if (signal.aborted) return;
-    await options.betweenSegments?.();
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ClickHouseError } from '@clickhouse/client';
 import { traced } from '../tracing.ts';
 import type { StoreClient } from './client.ts';
@@ -15,7 +16,8 @@ const maxInsertS = 110;
 
 /**
  * Inserts Native blocks as one, durable when this resolves. Harmless when repeated with the same token, also after a part of
- * it got in: the store remembers the last 10,000 tokens of a table.
+ * it got in: the store remembers the last 10,000 tokens of spans. Resources replace one another, and each attempt stores
+ * them anew: another server may have deleted them as orphans since the first.
  * @throws StoreError; with `retryable` false the blocks themselves are at fault.
  */
 export async function insertBlocks(
@@ -38,7 +40,7 @@ async function sendBlocks(
   try {
     await insertNative(client, table, blocks, {
       insert_deduplicate: 1,
-      insert_deduplication_token: token,
+      insert_deduplication_token: table === 'spans' ? token : randomUUID(),
       // A block that comes again goes on to the views: a crash may have come between them and the table.
       deduplicate_blocks_in_dependent_materialized_views: 1,
       async_insert: 0,
