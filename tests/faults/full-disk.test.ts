@@ -247,4 +247,29 @@ describe('a full disk', {
     await expectAllOnce(acknowledged);
     assert.deepEqual(await countSpans(old.traceId), { rows: 0, distinct: 0 });
   });
+
+  it('starts with not one byte left, also with tail sampling for the first time, and drops old days', async () => {
+    // This run takes the space again that the last one had to give up.
+    await setRetention({ age: 'default' });
+    assert.ok(readdirSync(join(disk, 'data')).includes('reserve'));
+    const old = await send(Date.now() - 10 * 86_400_000);
+    assert.equal(old.status, 200);
+    await expectAllOnce([old.traceId]);
+    const exited = once(server!.child, 'exit');
+    server!.child.kill('SIGTERM');
+    await exited;
+    fillDisk(0);
+    server = await start(
+      '--tail-sampling-after',
+      '1h',
+      '--tail-sampling-keep',
+      '[{"error":true}]',
+      '--retention-age',
+      '2d',
+    );
+    while ((await countSpans(old.traceId)).rows > 0) await sleep(50);
+    makeRoom();
+    const { acknowledged } = await sendUntil(200);
+    await expectAllOnce(acknowledged);
+  });
 });

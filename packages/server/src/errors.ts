@@ -42,6 +42,12 @@ const errors = {
     message:
       'The data directory {dataDir} cannot be used: {reason}. Choose another with --data-dir or CLEW_DATA_DIR, or mend its permissions.',
   },
+  CLEW_STATE_FILE_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message:
+      'The file {path}, which the server wrote, cannot be used: {reason}. Repair it, or remove it: without it, {without}.',
+  },
   CLEW_DATA_DIR_LOCKED: {
     status: 500,
     retryable: true,
@@ -124,6 +130,12 @@ const errors = {
     retryable: true,
     message:
       'The limits were used once but could not be kept ({reason}), and are as they were before. Free some space in the data directory and set them again.',
+  },
+  CLEW_REDACTION_NOT_SAVED: {
+    status: 503,
+    retryable: true,
+    message:
+      'The redaction was not started: the server could not write it down ({reason}). Free some space in the data directory, and send it again.',
   },
   CLEW_BODY_NOT_JSON: {
     status: 415,

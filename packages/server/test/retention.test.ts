@@ -8,6 +8,7 @@ import { listOperations } from '#src/query/catalog.js';
 import { takeInventory } from '#src/retain/inventory.js';
 import { deleteOrphanedResources } from '#src/retain/orphaned-resources.js';
 import { trimDay } from '#src/retain/remove.js';
+import { SpaceReserve } from '#src/retain/space-reserve.js';
 import type { StoreClient } from '#src/store/client.js';
 import { insertBlocks } from '#src/store/insert.js';
 import { migrate, readMigrations } from '#src/store/migrations.js';
@@ -182,7 +183,7 @@ describe('retention', () => {
   test('a file of limits that somebody has damaged is named, not ignored: more could go than was meant', async () => {
     const path = join(fixture.dataDir, 'retention.json');
     await writeFile(path, '{"limits":{"maxAgeMs":1},"aheadSinceMs":{}}');
-    await assert.rejects(open(), { code: 'CLEW_CONFIG_INVALID', message: /retention\.json/ });
+    await assert.rejects(open(), { code: 'CLEW_STATE_FILE_UNUSABLE', message: /retention\.json/ });
     await writeFile(path, '{"limits":{},"aheadSinceMs":{}}');
   });
 
@@ -195,6 +196,19 @@ describe('retention', () => {
     await fixture.engine.whenReady();
     assert.equal((await retention.run()).error, null);
     assert.deepEqual(await names(), []);
+  });
+});
+
+describe('a space reserve', () => {
+  test('that cannot be given up or refilled keeps no day from being removed', async () => {
+    await insertAt('2026-11-01T00:00:00Z', '2026-11-25T00:00:00Z');
+    const reserve = new SpaceReserve(join(fixture.dataDir, 'no directory', 'reserve'));
+    await assert.rejects(reserve.giveUpWhenFull());
+    await assert.rejects(reserve.refill());
+    const { retention } = await open({ limits: { maxAgeMs: dayMs, maxBytes: null, maxDiskShare: null }, reserve });
+    const { removed, error } = await retention.run();
+    assert.deepEqual([removed.map(({ day }) => day), error], [['2026-11-01'], null]);
+    assert.deepEqual(await names(), ['2026-11-25T00:00:00Z']);
   });
 });
 

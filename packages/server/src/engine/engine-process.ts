@@ -7,9 +7,9 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { Session } from 'chdb';
+import { emptyDirectory } from '../empty-directory.ts';
 import { createEngineHandler } from './engine-http.ts';
 import type { EngineMessage, EngineProcessOptions } from './engine-options.ts';
-import { clearInsertFiles } from './insert-file.ts';
 import { SessionPool } from './session-pool.ts';
 import { quoteText } from './session-settings.ts';
 import { StatementStopper } from './statement-stopper.ts';
@@ -79,7 +79,7 @@ async function start(): Promise<void> {
   const pool = new SessionPool(sessions, reopenSession, options.maxQueued);
   // From here on the directory is this process's own, and so is what another one has left in it.
   const insertDir = join(options.dataDir, 'clew-inserts');
-  await clearInsertFiles(insertDir);
+  await emptyDirectory(insertDir);
   rmSync(options.socketPath, { force: true });
   const stopper = new StatementStopper(openSession());
   const handler = createEngineHandler({ pool, stopper, limits: options, insertDir, baseSettings });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,12 +8,6 @@ import { pipeline } from 'node:stream/promises';
 /** Thrown when the data of one INSERT is larger than allowed. */
 export class InsertTooLargeError extends Error {
   override readonly name = 'InsertTooLargeError';
-}
-
-/** Removes what a process that was killed has left, and makes the directory. */
-export async function clearInsertFiles(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true, mode: 0o700 });
 }
 
 /**

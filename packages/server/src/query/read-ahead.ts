@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { emptyDirectory } from '../empty-directory.ts';
+import { ClewError } from '../errors.ts';
 
 /** Of one answer; what a reader leaves beyond this goes to a file. */
 const maxMemoryBytes = 1024 * 1024;
@@ -23,10 +25,14 @@ export class OverflowSpace {
     this.#parent = parent;
   }
 
-  /** Makes the directory, and empties it of what a process that was killed has left. */
+  /**
+   * Makes the directory, and empties it of what a process that was killed has left.
+   * @throws ClewError CLEW_DATA_DIR_UNUSABLE
+   */
   static async open(directory: string, maxBytes: number): Promise<OverflowSpace> {
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await emptyDirectory(directory).catch((cause: Error) => {
+      throw new ClewError('CLEW_DATA_DIR_UNUSABLE', { dataDir: directory, reason: cause.message }, { cause });
+    });
     return new OverflowSpace(directory, maxBytes, undefined);
   }
 

@@ -49,7 +49,7 @@ export class DataControl {
   /**
    * Starts to replace an attribute in all that has been acknowledged so far.
    * @param body of `POST /clew/v1/redactions`
-   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN, CLEW_SPOOL_BEHIND; StoreError
+   * @throws ClewError CLEW_PARAMETER_INVALID, CLEW_PARAMETER_UNKNOWN, CLEW_SPOOL_BEHIND, CLEW_REDACTION_NOT_SAVED; StoreError
    */
   async redact(body: unknown): Promise<Redaction> {
     const target = parseRedaction(body);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redaction, RedactionsResponse } from '@clew/model';
 import { z } from 'zod';
+import { ClewError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { PeriodicJob } from '../periodic-job.ts';
 import { fetchRows, runCommand, type Statement } from '../query/statement.ts';
@@ -54,9 +55,10 @@ export class Redactions {
     this.#records = records;
   }
 
-  /** @throws ClewError CLEW_CONFIG_INVALID when the file was damaged. */
+  /** @throws ClewError CLEW_STATE_FILE_UNUSABLE */
   static async open(client: StoreClient, path: string, log: Logger): Promise<Redactions> {
-    const records = (await readState(path, z.array(recordSchema))) as readonly RedactionRecord[] | undefined;
+    const without = 'redactions that are not done are not finished, and none is listed';
+    const records = (await readState(path, z.array(recordSchema), without)) as readonly RedactionRecord[] | undefined;
     return new Redactions(client, path, log, records ?? []);
   }
 
@@ -98,7 +100,7 @@ export class Redactions {
     }
   }
 
-  /** Starts a redaction of what is in the store. @throws StoreError */
+  /** Starts a redaction of what is in the store. @throws ClewError CLEW_REDACTION_NOT_SAVED; StoreError */
   async start(target: RedactionTarget): Promise<Redaction> {
     const { key, value = null, startMs = null, endMs = null } = target;
     const id = randomBytes(8).toString('hex');
@@ -106,7 +108,9 @@ export class Redactions {
     const record = { id, key, start: startMs, end: endMs, value, createdMs: Date.now(), isCatalogDone: false };
     const previous = this.#records;
     const records = [...previous, record].slice(-maxRemembered);
-    await writeState(this.#path, records);
+    await writeState(this.#path, records).catch((cause: Error) => {
+      throw new ClewError('CLEW_REDACTION_NOT_SAVED', { reason: cause.message }, { cause });
+    });
     try {
       await this.#mutateInBackground(buildRedactSpans(id, target));
       // A resource belongs to spans of any time: with a window, those outside would lose it too.

@@ -42,13 +42,10 @@ export class RetentionSettings {
     this.#aheadSinceMs = aheadSinceMs;
   }
 
-  /** @throws ClewError CLEW_CONFIG_INVALID when the file was damaged. */
+  /** @throws ClewError CLEW_STATE_FILE_UNUSABLE */
   static async open(path: string, atStart: RetentionLimits): Promise<RetentionSettings> {
-    return new RetentionSettings(
-      path,
-      atStart,
-      (await readState(path, stateSchema)) ?? { limits: {}, aheadSinceMs: {} },
-    );
+    const state = await readState(path, stateSchema, 'the limits of the configuration hold');
+    return new RetentionSettings(path, atStart, state ?? { limits: {}, aheadSinceMs: {} });
   }
 
   get limits(): RetentionLimits {

@@ -94,18 +94,16 @@ export class Retention {
     let error: string | null = null;
     try {
       const inventory = await takeInventory(this.#client);
-      await this.#reserve?.giveUpWhenFull();
+      await this.#tryTo('give up the space kept for deletion', () => this.#reserve?.giveUpWhenFull());
       const ahead = inventory.days.map(({ day }) => day).filter((day) => isAhead(day, startedMs));
-      await this.#settings.noteAhead(ahead, startedMs).catch((failure: unknown) => {
-        this.#log.warn({ err: failure }, 'Could not note which days lie ahead of the clock');
-      });
+      await this.#tryTo('note which days lie ahead of the clock', () => this.#settings.noteAhead(ahead, startedMs));
       const state = { ...inventory, aheadSinceMs: this.#settings.aheadSinceMs };
       for (const step of planRetention(state, this.#settings.limits, startedMs)) {
         const removal = await this.#take(step, inventory);
         if (removal !== undefined) removed.push(removal);
       }
-      await this.#deleteOrphans();
-      await this.#reserve?.refill();
+      await this.#tryTo('delete resources that no span refers to', () => this.#deleteOrphans());
+      await this.#tryTo('keep space for deletion', () => this.#reserve?.refill());
     } catch (failure) {
       error = failure instanceof Error ? failure.message : String(failure);
       this.#log.warn(
@@ -122,15 +120,20 @@ export class Retention {
     return run;
   }
 
+  /** What goes wrong here must keep nothing from being removed. */
+  async #tryTo(what: string, run: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.#log.warn({ err: error }, `Retention could not ${what}; it tries again in a minute`);
+    }
+  }
+
   async #deleteOrphans(): Promise<void> {
     if (!this.#mayHaveOrphans) return;
-    try {
-      const deleted = await deleteOrphanedResources(this.#client);
-      this.#mayHaveOrphans = false;
-      if (deleted > 0) this.#log.info({ deleted }, 'Deleted resources that no span refers to');
-    } catch (error) {
-      this.#log.warn({ err: error }, 'Could not delete resources that no span refers to; trying again in a minute');
-    }
+    const deleted = await deleteOrphanedResources(this.#client);
+    this.#mayHaveOrphans = false;
+    if (deleted > 0) this.#log.info({ deleted }, 'Deleted resources that no span refers to');
   }
 
   async #take(step: RetentionStep, inventory: Inventory): Promise<RetentionRemoval | undefined> {

@@ -1,28 +1,27 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { ClewError } from '../errors.ts';
 import { syncDirectory } from '../spool/durable-file.ts';
 
 /**
- * A small JSON file in the data directory, replaced as a whole.
- * @throws ClewError CLEW_CONFIG_INVALID when it is not what `schema` says: somebody else has changed it.
+ * Reads a small JSON file of the data directory, which is replaced as a whole.
+ * @param without what happens when the file is removed, for the message: `the limits of the configuration hold`
+ * @throws ClewError CLEW_STATE_FILE_UNUSABLE when it cannot be read, or is not what `schema` says
  */
-export async function readState<State>(path: string, schema: z.ZodType<State>): Promise<State | undefined> {
-  let text: string;
+export async function readState<State>(
+  path: string,
+  schema: z.ZodType<State>,
+  without: string,
+): Promise<State | undefined> {
   try {
-    text = await readFile(path, 'utf8');
+    const result = schema.safeParse(parseJson(await readFile(path, 'utf8')));
+    if (result.success) return result.data;
+    throw new Error(result.error.issues.map(({ path: at, message }) => [...at, message].join(': ')).join('; '));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw unusable(path, error, without);
   }
-  const result = schema.safeParse(parseJson(text));
-  if (result.success) return result.data;
-  throw new ClewError('CLEW_CONFIG_INVALID', {
-    name: `The file ${path}`,
-    value: text.length > 200 ? `${text.length} characters long and damaged` : JSON.stringify(text),
-    expected: 'as the server wrote it; mend it, or remove it to start with the settings of the command line',
-  });
 }
 
 /** Durable when it resolves; a crash leaves the old file or the new one. */
@@ -40,10 +39,24 @@ export async function writeState(path: string, state: unknown): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
+/** @param without as for {@link readState} @throws ClewError CLEW_STATE_FILE_UNUSABLE */
+export async function removeState(path: string, without: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    throw unusable(path, error, without);
+  }
+}
+
+function unusable(path: string, cause: unknown, without: string): ClewError {
+  const reason = (cause as Error).message;
+  return new ClewError('CLEW_STATE_FILE_UNUSABLE', { path, reason, without }, { cause });
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch {
-    return undefined;
+  } catch (error) {
+    throw new Error(`it is not JSON (${(error as Error).message})`);
   }
 }

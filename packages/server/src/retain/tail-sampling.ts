@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import type { TailSamplingStats } from '@clew/model';
 import { z } from 'zod';
 import { describeKeepRule, type KeepRule } from '../keep-rules.ts';
@@ -7,7 +6,7 @@ import type { Logger } from '../log.ts';
 import { PeriodicJob } from '../periodic-job.ts';
 import { fetchRows, runInBackground } from '../query/statement.ts';
 import type { StoreClient } from '../store/client.ts';
-import { readState, writeState } from './state-file.ts';
+import { readState, removeState, writeState } from './state-file.ts';
 import { buildDecideStatement, buildMinutesStatement, buildOutcomesStatement } from './tail-decision.ts';
 import { dropDecisions, removeDropped } from './tail-removal.ts';
 
@@ -30,6 +29,8 @@ export interface TailSamplingOptions {
 
 const minuteMs = 60_000;
 const intervalMs = 60_000;
+
+const withoutState = 'tail sampling begins with the spans that arrive from now on';
 
 /** Removing traces rewrites the files in which they are: it waits until there is enough to remove. */
 const maxStepMs = 60 * minuteMs;
@@ -78,21 +79,30 @@ export class TailSampling {
     this.#state = state;
   }
 
-  /** @throws ClewError CLEW_CONFIG_INVALID when the file was damaged. */
+  /** @throws ClewError CLEW_STATE_FILE_UNUSABLE */
   static async open(options: TailSamplingOptions): Promise<TailSampling> {
-    const stored = await readState(options.path, stateSchema);
+    const stored = await readState(options.path, stateSchema, withoutState);
     if (stored !== undefined)
       return new TailSampling(options, stored.removingUntilMs === null ? ownRun(stored) : stored);
     const nowMs = (options.now ?? Date.now)();
     // A trace that is under way is decided.
     const state = { run: randomUUID(), decidedUntilMs: floorToMinute(nowMs), removingUntilMs: null };
-    await writeState(options.path, state);
+    // On a full disk, the server must start to make room. Until this is written nothing is removed: each step saves before.
+    await writeState(options.path, state).catch((error: unknown) => {
+      options.log.warn(
+        { err: error },
+        'Could not note that tail sampling begins now; free some space in the data directory',
+      );
+    });
     return new TailSampling(options, state);
   }
 
-  /** While it is off: switched on again, it is not to decide on what was stored meanwhile. */
+  /**
+   * While it is off: switched on again, it is not to decide on what was stored meanwhile.
+   * @throws ClewError CLEW_STATE_FILE_UNUSABLE
+   */
   static async forget(path: string): Promise<void> {
-    await rm(path, { force: true });
+    await removeState(path, withoutState);
   }
 
   start(): void {
