@@ -8,6 +8,7 @@ import { createCallerLookup, createSenderLookup, isOpen, readTokens, type Tokens
 import { createHostCheck, type HostCheck, isLoopback } from './allowed-hosts.ts';
 import { type Config, nameSetting } from './config.ts';
 import { type ConnectionLimits, limitConnections } from './connection-limits.ts';
+import { warnIfOpenToOthers } from './data-directory.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { engineDefaults } from './engine/engine-options.ts';
 import { chooseSocketPath } from './engine/socket-path.ts';
@@ -93,6 +94,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const tokens = readTokens(config);
     warnIfExposed(config, tokens, log);
     warnOfSharedRights(tokens, log);
+    warnIfOpenToOthers(config.dataDir, log);
     const tls = readTls({ cert: config.tlsCert, key: config.tlsKey, clientCa: config.tlsClientCa });
     const allowsHost = createHostCheck(config.host, config.allowedHosts);
     const connections = limitConnections(1 + config.tenants.length, log);

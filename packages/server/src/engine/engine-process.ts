@@ -3,7 +3,7 @@
  * unix socket. It must be a process and not a worker thread: the engine can take down the process that it lives in, and
  * does so at the exit of a thread.
  */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { Session } from 'chdb';
@@ -72,6 +72,8 @@ async function start(): Promise<void> {
   // A terminal sends its SIGINT to parent and child alike; the parent decides when this process ends.
   process.on('SIGINT', () => {});
   process.on('disconnect', dieNow);
+  // What the engine writes, and its socket, are for this user only.
+  process.umask(0o077);
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   // The engine takes a config.xml in its working directory for its own, whosever that is.
   process.chdir(options.dataDir);
@@ -86,10 +88,7 @@ async function start(): Promise<void> {
   // Parameters travel in the URL; Node's own limit of 16 KiB is for strangers.
   const server = createServer({ maxHeaderSize: 1024 * 1024, requestTimeout: 0, keepAliveTimeout: 60_000 }, handler);
   process.on('SIGTERM', () => void stop(server, pool, stopper));
-  server.listen(options.socketPath, () => {
-    chmodSync(options.socketPath, 0o600);
-    void tellParent({ type: 'ready' });
-  });
+  server.listen(options.socketPath, () => void tellParent({ type: 'ready' }));
   server.on('error', (error) => void fail(error));
 }
 

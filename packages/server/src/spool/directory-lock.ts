@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { ClewError } from '../errors.ts';
 
@@ -43,6 +43,7 @@ async function listen(socketPath: string, holder: string): Promise<Server | unde
     server.listen(socketPath);
     try {
       await once(server, 'listening');
+      chmodSync(socketPath, 0o600);
       return server;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
