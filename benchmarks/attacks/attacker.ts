@@ -8,12 +8,20 @@ import { tokenOf } from './tenants.ts';
 // A process of its own: `node attacker.js ATTACK OTLP_URL OTLP_GRPC_URL`. Attacks until its parent ends it; says `ready` when the
 // first bytes of the attack are on their way.
 
+/** Short enough that the server is always at it, and long enough that the attacker does not take a core for itself. */
+const shortPauseMs = 20;
+
+/** After what would take a server that falls for it minutes. */
+const longPauseMs = 1_000;
+
 /** Each goes on for ever. Senders that only send a lot are another matter: each of these is small or idle on the wire. */
 export type Attack = keyof typeof attacks;
 
 const attacks = {
-  /** Names that all collide in the dictionary of their column, 40,000 a request. */
-  'colliding names': () => post(collidingNames(), 'application/x-protobuf'),
+  /** For comparison with the next one: what is left of its effect is that of any spans. */
+  'as many ordinary names': () => post(spansNamed(ordinaryName), 'application/x-protobuf', longPauseMs),
+  /** Names that all collide in the dictionary of their column, 40,000 a request: each may take a thread for minutes. */
+  'colliding names': () => post(spansNamed(collidingName), 'application/x-protobuf', longPauseMs),
   /** 64 KB of gzip that announce 33 million resources. */
   'empty resources, protobuf': () =>
     post(gzipSync(Buffer.alloc(2 ** 26, Buffer.of(0x0a, 0))), 'application/x-protobuf'),
@@ -27,7 +35,7 @@ process.once('disconnect', () => process.exit(0));
 void attacks[attack as Attack]();
 process.send?.('ready');
 
-async function post(body: Buffer, contentType: string): Promise<void> {
+async function post(body: Buffer, contentType: string, pauseMs = shortPauseMs): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   const isCompressed = body[0] === 0x1f;
   for (;;) {
@@ -53,26 +61,29 @@ async function post(body: Buffer, contentType: string): Promise<void> {
   }
 }
 
-/** Short enough that the server is always at it, and long enough that the attacker does not take a core for itself. */
-const pauseMs = 20;
-
 function emptyJson(): Buffer {
   return Buffer.concat([Buffer.from('{"resourceSpans":['), Buffer.alloc(3 * 20_000_000, '{},'), Buffer.from('{}]}')]);
 }
 
-/** The hash takes four bytes at a time: the second four of each name undo what the first four did. */
-function collidingNames(): Buffer {
+function spansNamed(nameOf: (id: number) => Buffer): Buffer {
   const writer = new ByteWriter(4_096, 2 ** 26);
-  for (let i = 1; i <= 40_000; i++) {
-    const word = i | (i << 8);
-    const mixed = Math.imul(8 ^ word, 0x9e3779b1);
-    const name = Buffer.alloc(8);
-    name.writeInt32LE(word, 0);
-    name.writeInt32LE(mixed ^ (mixed >>> 15) ^ 0x1234_5678, 4);
-    writeRawSpan(writer, i, name);
-  }
+  for (let id = 1; id <= 40_000; id++) writeRawSpan(writer, id, nameOf(id));
   const spans = writer.copyWritten();
   return Buffer.from(encodeTraceRequest(encodeResource([]), [{ scope: encodeScope('', ''), spans }]));
+}
+
+function ordinaryName(id: number): Buffer {
+  return Buffer.from(String(id).padStart(8, 'n'));
+}
+
+/** The hash takes four bytes at a time: the second four of each name undo what the first four did. */
+function collidingName(id: number): Buffer {
+  const word = id | (id << 8);
+  const mixed = Math.imul(8 ^ word, 0x9e3779b1);
+  const name = Buffer.alloc(8);
+  name.writeInt32LE(word, 0);
+  name.writeInt32LE(mixed ^ (mixed >>> 15) ^ 0x1234_5678, 4);
+  return name;
 }
 
 /** `Span { 1 trace_id, 2 span_id, 5 name }` in `ScopeSpans.spans` (field 2); the name is no text. */
@@ -105,6 +116,6 @@ async function holdHealthChecks(): Promise<void> {
     });
     await Promise.race([Promise.all(streams), new Promise((resolve) => session.on('close', resolve))]);
     session.destroy();
-    await sleep(pauseMs);
+    await sleep(longPauseMs);
   }
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,12 +12,14 @@ import type { Attack } from './attacker.ts';
 import { tokenOf } from './tenants.ts';
 
 // One tenant, beta, sends at a modest rate; another, or somebody without a token, attacks. How long beta waits for its
-// acknowledgements with each attack, beside how long it waits without, measured just before.
+// acknowledgements with each attack, beside how long it waits without, measured just before on the same server, which is
+// new for each attack. The attacker would have a machine of its own: it gets what CPU the server leaves.
 
-const seconds = Number(process.argv[2] ?? 10);
+const seconds = Number(process.argv[2] ?? 20);
 const requestsPerSecond = 20;
 
 const attacks: readonly Attack[] = [
+  'as many ordinary names',
   'colliding names',
   'empty resources, protobuf',
   'empty resources, JSON',
@@ -29,28 +31,34 @@ interface Addresses {
   readonly otlpGrpcUrl: string;
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'clew-bench-'));
 const figures: Figure[] = [];
-const server = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), [directory]);
-try {
-  const [addresses] = (await once(server, 'message')) as [Addresses];
-  await sendAsBeta(addresses.otlpUrl); // Warm-up.
-  for (const attack of attacks) await measure(attack, addresses);
-} finally {
-  await stop(server);
-  rmSync(directory, { recursive: true, force: true });
-}
+for (const attack of attacks) await measure(attack);
 printReport('attacks', figures);
 
-async function measure(attack: Attack, addresses: Addresses): Promise<void> {
+async function measure(attack: Attack): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'clew-bench-'));
+  const server = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), [directory]);
+  try {
+    const [addresses] = (await once(server, 'message')) as [Addresses];
+    await measureAt(addresses, attack);
+  } finally {
+    await stop(server);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function measureAt(addresses: Addresses, attack: Attack): Promise<void> {
+  await sendAsBeta(addresses.otlpUrl); // Warm-up.
   const before = await sendAsBeta(addresses.otlpUrl);
   const attacker = fork(fileURLToPath(new URL('./attacker.js', import.meta.url)), [
     attack,
     addresses.otlpUrl,
     addresses.otlpGrpcUrl,
   ]);
+  setPriority(attacker.pid!, constants.priority.PRIORITY_LOW);
   await once(attacker, 'message');
   const during = await sendAsBeta(addresses.otlpUrl);
+  if (!attacker.connected) throw new Error(`the attacker of "${attack}" ended before the measurement did`);
   await stop(attacker);
   for (const q of [0.5, 0.99]) {
     const name = `${attack}: p${q * 100}`;
@@ -61,7 +69,12 @@ async function measure(attack: Attack, addresses: Addresses): Promise<void> {
   }
   const ratio = quantile(during.latenciesMs, 0.99) / quantile(before.latenciesMs, 0.99);
   figures.push(
-    { what: `${attack}: p99, with to without`, value: ratio, unit: '', budget: '< 2' },
+    {
+      what: `${attack}: p99, with to without`,
+      value: ratio,
+      unit: '',
+      ...(attack !== 'as many ordinary names' && { budget: '< 2' }),
+    },
     { what: `${attack}: requests not acknowledged`, value: during.refusals, unit: 'requests', budget: '0' },
   );
 }
