@@ -13,9 +13,9 @@ import type {
   TraceTable,
 } from '@clew/model';
 import { redactionsPath, retentionPath, TraceTableError, tableFromNative, tracePath } from '@clew/model';
+import { escapeControls } from '@clew/model/text';
 import { MalformedBlockError } from '@clew/wire';
 import { CliError } from './cli-error.ts';
-import { escapeControls } from './text-width.ts';
 
 /** What the commands ask of a server: Clew's own HTTP API, see `api.ts` of `@clew/model`. */
 export interface ApiClient {

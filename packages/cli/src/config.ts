@@ -1,9 +1,9 @@
+import { escapeControls } from '@clew/model/text';
 import { listSettings, type Origin, resolveConfig } from '@clew/server/config';
 import { CliError } from './cli-error.ts';
 import { countOf } from './count.ts';
 import { print, printJson } from './output.ts';
 import { renderTable } from './table.ts';
-import { escapeControls } from './text-width.ts';
 
 /** Flags of `clew config print`: those of `clew serve`, and `--json`. */
 export interface PrintConfigOptions extends Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
+import { escapeControls } from '@clew/model/text';
 import { CliError } from './cli-error.ts';
-import { escapeControls } from './text-width.ts';
 
 /**
  * Asks before what cannot be undone; anything but y or yes is a no.

@@ -1,5 +1,5 @@
+import { escapeControls } from '@clew/model/text';
 import type { ImportSource } from './import-source.ts';
-import { escapeControls } from './text-width.ts';
 
 // Shorter work is done before anybody wonders.
 const silentMs = 1_000;

@@ -1,3 +1,4 @@
+import { escapeControls } from '@clew/model/text';
 import {
   MalformedJsonError,
   MalformedProtobufError,
@@ -13,7 +14,6 @@ import { ImportProgress } from './import-progress.ts';
 import { type SendResult, SpanSender, sumResults } from './import-sender.ts';
 import { checkReadable, type ImportSource, openSource } from './import-source.ts';
 import { print, printJson } from './output.ts';
-import { escapeControls } from './text-width.ts';
 
 /** The options of `clew import`, as parsed. */
 export interface ImportOptions {

@@ -1,5 +1,5 @@
+import { escapeControls, escapeJson } from '@clew/model/text';
 import { describeTerminal } from './terminal.ts';
-import { escapeControls, escapeJson } from './text-width.ts';
 
 /** A sequence that sets a colour or weight, as picocolors writes them. */
 const style = new RegExp(`(${String.fromCharCode(0x1b)}\\[\\d{1,2}m|\\n)`);

@@ -1,9 +1,9 @@
 import type { Redaction } from '@clew/model';
+import { escapeControls } from '@clew/model/text';
 import { connect } from './api-client.ts';
 import { confirm } from './confirm.ts';
 import { countOf } from './count.ts';
 import { print, printJson } from './output.ts';
-import { escapeControls } from './text-width.ts';
 
 /** The options of `clew redact`, as parsed. */
 export interface RedactOptions {

@@ -1,8 +1,8 @@
 import { formatBytes, type RetentionLimit, type RetentionRequest, type RetentionResponse } from '@clew/model';
+import { escapeControls } from '@clew/model/text';
 import { connect } from './api-client.ts';
 import { CliError } from './cli-error.ts';
 import { print, printJson } from './output.ts';
-import { escapeControls } from './text-width.ts';
 
 /** The options of `clew retention`, as parsed. */
 export interface RetentionOptions {

@@ -1,8 +1,9 @@
 import { formatDuration, type SearchResponse, type TraceSummary } from '@clew/model';
+import { escapeControls } from '@clew/model/text';
 import { countOf } from './count.ts';
 import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
-import { escapeControls, fitCells, measureCells } from './text-width.ts';
+import { fitCells, measureCells } from './text-width.ts';
 
 const columns: Readonly<Record<string, (trace: TraceSummary) => string>> = {
   TRACE: (trace) => trace.traceId,

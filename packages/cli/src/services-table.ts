@@ -4,10 +4,10 @@ import {
   type OperationMetricsResponse,
   type ServiceGraphResponse,
 } from '@clew/model';
+import { escapeControls } from '@clew/model/text';
 import { formatCount } from './count.ts';
 import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
-import { escapeControls } from './text-width.ts';
 
 type Colors = Terminal['colors'];
 

@@ -1,8 +1,8 @@
 import { type CardinalityStats, formatBytes, type StatsResponse, type TailSamplingStats } from '@clew/model';
+import { escapeControls } from '@clew/model/text';
 import { countOf, formatCount } from './count.ts';
 import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
-import { escapeControls } from './text-width.ts';
 
 /**
  * What `clew stats` prints: a line for each receiver, for what waits and for what is stored.

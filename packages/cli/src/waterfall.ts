@@ -1,7 +1,8 @@
 import { formatDuration, parentMissing, type TraceTable } from '@clew/model';
+import { escapeControls } from '@clew/model/text';
 import { countOf } from './count.ts';
 import type { Terminal } from './terminal.ts';
-import { escapeControls, fitCells, measureCells } from './text-width.ts';
+import { fitCells, measureCells } from './text-width.ts';
 
 /*
  *   gateway GET /checkout    ████████████████████    312 ms   12.1 ms

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -92,11 +92,15 @@ const blocks = nativeTrace({
 
 const folder = mkdtempSync(join(tmpdir(), 'clew-hostile-'));
 const file = join(folder, `spans\u001b[2J\u202e.json`);
+/** Others may open it, of which a server warns. */
+const openDirectory = join(folder, hostile.replaceAll('\0', ''));
 let good: Server;
 let bad: Server;
 const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 before(async () => {
+  mkdirSync(openDirectory);
+  chmodSync(openDirectory, 0o755);
   writeFileSync(file, `{"resourceSpans": "${hostile.replace(/\p{Cc}/gu, '')}"}`);
   good = createServer((request, response) => {
     const path = request.url!.split('?')[0]!;
@@ -126,7 +130,11 @@ after(() => {
 
 /** Each command, with arguments that make it print what it was given. */
 const commands: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  serve: [['--http-port', hostile.replaceAll('\0', '')]],
+  serve: [
+    ['--http-port', hostile.replaceAll('\0', '')],
+    // A warning of the log names the directory, before the start fails.
+    ['--data-dir', openDirectory, '--tls-cert', '/nowhere', '--tls-key', '/nowhere'],
+  ],
   trace: [[traceId], [traceId, '--json'], [hostile.replaceAll('\0', '')]],
   search: [[], ['--json'], ['--no-such-\u001b[2J\u202e'], ['--attribute', hostile.replaceAll('\0', '')]],
   services: [[], ['--json'], ['any'], ['any', '--json']],

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { escapeControls } from '@clew/model/text';
 import fc from 'fast-check';
-import { escapeControls, fitCells, measureCells } from '#src/text-width.js';
+import { fitCells, measureCells } from '#src/text-width.js';
 
 describe('measureCells', () => {
   it('counts one cell for Latin, two for Chinese, Korean, full width and emoji, none for a combining accent', () => {

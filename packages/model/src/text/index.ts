@@ -12,6 +12,7 @@ export {
   parseTags,
 } from './attribute-condition.ts';
 export { bytesSyntax, formatBytes, parseBytes } from './bytes.ts';
+export { escapeControls, escapeJson } from './control-characters.ts';
 export { durationSyntax, formatDuration, lookbackSyntax, parseDurationNs, parseLookbackMs } from './duration.ts';
 export { parseQuantity, type Units } from './quantity.ts';
 export { type SpanKindName, type SpanStatusName, spanKindNames, spanStatusNames } from './span-vocabulary.ts';
