@@ -106,6 +106,45 @@ describe('the limit of file descriptors', () => {
 });
 
 describe('a bounded server', () => {
+  /** Starts one that answers nothing, sends it these texts on a connection each, and gives what it says before it ends them. */
+  async function sendUnfinished(requestTimeoutMs: number, texts: readonly string[]): Promise<string[]> {
+    const server = createBoundedServer({ tls: undefined, maxConnections: 2, requestTimeoutMs }, (request) => {
+      request.resume().on('error', () => {});
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const answers = texts.map(async (text) => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      let answer = '';
+      socket.on('data', (chunk) => {
+        answer += chunk;
+      });
+      socket.write(text);
+      await once(socket, 'close');
+      return answer;
+    });
+    const got = await Promise.all(answers);
+    server.close();
+    await once(server, 'close');
+    return got;
+  }
+
+  it('ends a request that has not come whole when its time is over', async () => {
+    const [answer] = await sendUnfinished(500, [
+      'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf',
+    ]);
+    assert.match(answer!, /^HTTP\/1\.1 408 /);
+  });
+
+  // Node's own limit is a minute.
+  it('ends within ten seconds a head that never ends, and a connection that says nothing', {
+    timeout: 45_000,
+  }, async () => {
+    const answers = await sendUnfinished(600_000, ['GET / HTTP/1.1\r\nHost: localhost\r\n', '']);
+    for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 408 /);
+  });
+
   it('ends connections that wait for a next request when there are too many', async () => {
     const server = createBoundedServer({ tls: undefined, maxConnections: 2, requestTimeoutMs: 60_000 }, (_, response) =>
       response.end(),

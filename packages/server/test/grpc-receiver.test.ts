@@ -366,6 +366,15 @@ describe('a receiver for gRPC', () => {
     assert.equal(budget.heldBytes, 0);
   });
 
+  it('ends a health check whose message does not come within five seconds', async () => {
+    await start({ knows: () => false });
+    const { stream, ended } = raw.open({ ':path': healthPath });
+    stream.write(frame(Buffer.alloc(0), 0, 10).subarray(0, 3));
+    const end = await ended;
+    assert.equal(end['grpc-status'], String(status.DEADLINE_EXCEEDED));
+    assert.equal(decodeURIComponent(String(end['grpc-message'])), 'The message took more than 5000 ms.');
+  });
+
   it('does not speak Watch of the health check, with a token or without', async () => {
     await start({ knows: () => false });
     const end = await raw.open({ ':path': '/grpc.health.v1.Health/Watch' }).end(frame(Buffer.alloc(0)));
