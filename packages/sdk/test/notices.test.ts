@@ -27,6 +27,24 @@ test('one line says at the start: service, endpoint, sampler, what is instrument
   ]);
 });
 
+for (const [runtime, started, missing] of [
+  ['bun', 'HTTP client', 'this is Bun, not Node: the HTTP server, fetch and libraries are not traced'],
+  ['deno', 'HTTP server, HTTP client', 'this is Deno, not Node: fetch and libraries are not traced'],
+] as const) {
+  test(`a runtime that calls itself ${runtime} is not said to trace what it does not, and signals still flush`, async (t) => {
+    // Both say so in this place, beside the version of Node that they resemble.
+    const versions = `const value = { ...process.versions, ${runtime}: '1.0.0' };
+Object.defineProperty(process, 'versions', { value });`;
+    const args = ['--require', await writeApp(t, 'runtime.cjs', versions), ...register];
+    const app = await noticesOf(t, "console.log(process.listenerCount('SIGTERM'));", {}, args);
+    const [first, second] = app.notices;
+    assert.match(first!, new RegExp(`; ${started}$`));
+    assert.match(second!, new RegExp(missing));
+    // Without a listener, neither gives a signal to anybody.
+    assert.equal(app.stdout, '1\n');
+  });
+}
+
 test('what is turned off is missing in that line', async (t) => {
   const off = { OTEL_NODE_ENABLED_INSTRUMENTATIONS: 'undici' };
   assert.match((await noticesOf(t, '', off)).notices[0]!, /; fetch$/);
