@@ -54,7 +54,7 @@ export {
 } from './otlp/attribute-value.ts';
 export { BufferFullError, ByteWriter } from './otlp/byte-writer.ts';
 export { MalformedOtlpJsonError, otlpJsonToProtobuf, type RejectSpans } from './otlp/json-to-protobuf.ts';
-export { formatJson } from './otlp/json-values.ts';
+export { formatJson, toAttributeValue } from './otlp/json-values.ts';
 export { MalformedProtobufError, ProtobufReader } from './otlp/protobuf-reader.ts';
 export {
   type ReadEvent,

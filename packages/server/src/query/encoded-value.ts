@@ -1,4 +1,4 @@
-import { type AttributeValue, Double, encodeAttributes } from '@clew/wire';
+import { type AttributeValue, Double, encodeAttributes, parseElement, toAttributeValue } from '@clew/wire';
 
 /**
  * A text as the values that it can mean, in the encoding of OTLP, in which arrays, maps and bytes are stored.
@@ -52,13 +52,12 @@ function readBytes(text: string): readonly Uint8Array[] {
   return readings;
 }
 
-/** An array or object; its whole numbers as integers, and all of its numbers as doubles. */
+/** An array or object; its whole numbers as integers, to the last digit, and all of its numbers as doubles. */
 function readJson(text: string): readonly AttributeValue[] {
   if (!/^[[{]/.test(text)) return [];
   try {
-    const value = JSON.parse(text) as AttributeValue;
-    const asDoubles = JSON.parse(text, (_, each) => (typeof each === 'number' ? new Double(each) : each));
-    return [value, asDoubles as AttributeValue];
+    const value = parseElement({ key: '', bytes: Buffer.from(text), line: 1 });
+    return [toAttributeValue(value), toAttributeValue(value, ({ text: number }) => new Double(Number(number)))];
   } catch {
     return [];
   }

@@ -33,15 +33,20 @@ export function microsecondsOf(value: unknown, name: string): bigint | undefined
   return parseWholeNumber(text.replace(/\.\d+$/, '')) ?? BigInt(Math.trunc(Number(text)));
 }
 
-/** A value that names no type of its own: an integer of 64 bits keeps all its digits. */
-export function toAttributeValue(value: unknown): AttributeValue {
-  if (value instanceof JsonNumber) {
-    const integer = /^-?\d+$/.test(value.text) ? BigInt(value.text) : undefined;
-    return integer !== undefined && BigInt.asIntN(64, integer) === integer ? integer : Number(value.text);
-  }
-  if (Array.isArray(value)) return value.map(toAttributeValue);
+/** A value that names no type of its own. @param readNumber by default, an integer of 64 bits keeps all its digits */
+export function toAttributeValue(
+  value: unknown,
+  readNumber: (number: JsonNumber) => AttributeValue = toNumber,
+): AttributeValue {
+  if (value instanceof JsonNumber) return readNumber(value);
+  if (Array.isArray(value)) return value.map((item) => toAttributeValue(item, readNumber));
   if (typeof value !== 'object' || value === null) return value as AttributeValue;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toAttributeValue(item)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toAttributeValue(item, readNumber)]));
+}
+
+function toNumber({ text }: JsonNumber): bigint | number {
+  const integer = /^-?\d+$/.test(text) ? BigInt(text) : undefined;
+  return integer !== undefined && BigInt.asIntN(64, integer) === integer ? integer : Number(text);
 }
 
 /** @throws InvalidSpanError */
