@@ -12,7 +12,7 @@ export interface PrintConfigOptions extends Record<string, unknown> {
 
 /** Prints each setting with its value and origin. Fails, after that, when there are faults. */
 export function printConfig({ json, ...flags }: PrintConfigOptions): void {
-  const { settings, faults } = resolveConfig({ flags, env: process.env });
+  const { settings, faults, warnings } = resolveConfig({ flags, env: process.env });
   const rows = listSettings().flatMap(({ name, key, show }) => {
     const setting = settings[name as keyof typeof settings];
     if (setting === undefined) return [];
@@ -27,18 +27,25 @@ export function printConfig({ json, ...flags }: PrintConfigOptions): void {
     const titles = ['SETTING', 'VALUE', 'FROM'];
     print(`${renderTable([titles, ...cells], titles).join('\n')}\n`);
   }
+  warnOf(warnings);
   failOn(faults);
 }
 
 /** Says that the configuration is good, or fails with all its faults. */
 export function checkConfig(file: string | undefined): void {
-  failOn(resolveConfig({ flags: { config: file }, env: process.env }).faults);
+  const { faults, warnings } = resolveConfig({ flags: { config: file }, env: process.env });
+  warnOf(warnings);
+  failOn(faults);
   print(`${file ?? process.env.CLEW_CONFIG ?? 'The environment'} has no faults.\n`);
 }
 
 function describeOrigin(origin: Origin): string {
   if (origin.kind === 'default') return 'default';
   return origin.kind === 'file' ? `${origin.path}:${origin.line}` : origin.name;
+}
+
+function warnOf(warnings: readonly string[]): void {
+  for (const warning of warnings) print(`clew: ${warning}\n`, process.stderr);
 }
 
 /** @throws {CliError} */

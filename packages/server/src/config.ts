@@ -106,7 +106,7 @@ const bytes = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodType<nu
  * One row a setting: the variable and the flag that set it, what it must be (as messages and documentation say it), and
  * the schema that checks it. Empty variables count as not set.
  */
-const settings: SettingTable<Config> = {
+const settings: SettingTable<Settings> = {
   dataDir: {
     variable: 'CLEW_DATA_DIR',
     flag: '--data-dir',
@@ -491,8 +491,8 @@ const settings: SettingTable<Config> = {
   },
 };
 
-/** How a server runs. */
-export interface Config {
+/** The value of each setting. */
+interface Settings {
   /** Where engine and spool keep their files; relative paths are relative to the working directory. Default `.clew`. */
   readonly dataDir: string;
   /** The address that all ports are bound to. Default 127.0.0.1: nothing is reachable from outside. */
@@ -561,7 +561,13 @@ export interface Config {
   readonly retentionDiskShare: number | null | undefined;
 }
 
-export type SettingName = keyof Config;
+export type SettingName = keyof Settings;
+
+/** How a server runs. */
+export interface Config extends Settings {
+  /** What may be a mistake in the environment; a server that starts logs it. */
+  readonly warnings: readonly string[];
+}
 
 /** What {@link loadConfig} reads, in the order in which it wins. */
 export interface ConfigSources {
@@ -582,7 +588,7 @@ export function loadConfig(sources: ConfigSources): Config {
 }
 
 /** The same, with where each value comes from and every fault. Never throws. */
-export function resolveConfig({ flags: { config, ...flags } = {}, env }: ConfigSources): Resolution<Config> {
+export function resolveConfig({ flags: { config, ...flags } = {}, env }: ConfigSources): Resolution<Settings> {
   const path = config ?? (env[configFileVariable] || undefined);
   return resolve({ flags, env, file: path === undefined ? undefined : readConfigFile(path) });
 }
@@ -595,13 +601,13 @@ export function parseConfig(env: Environment, overrides: { readonly [Name in Set
   return toConfig(resolve({ flags: overrides, env, file: undefined }));
 }
 
-function resolve(sources: SettingSources): Resolution<Config> {
+function resolve(sources: SettingSources): Resolution<Settings> {
   const resolution = resolveSettings(settings, sources, [configFileVariable]);
   return { ...resolution, faults: [...resolution.faults, ...findMissing(resolution.settings)] };
 }
 
 /** Settings that work only with another one. */
-function findMissing(resolved: Resolution<Config>['settings']): readonly ClewError[] {
+function findMissing(resolved: Resolution<Settings>['settings']): readonly ClewError[] {
   const needs: readonly (readonly [set: SettingName, needed: SettingName])[] = [
     ['tlsCert', 'tlsKey'],
     ['clickhouseCluster', 'clickhouseUrl'],
@@ -619,10 +625,11 @@ function findMissing(resolved: Resolution<Config>['settings']): readonly ClewErr
     });
 }
 
-function toConfig({ settings: resolved, faults }: Resolution<Config>): Config {
+function toConfig({ settings: resolved, faults, warnings }: Resolution<Settings>): Config {
   if (faults.length > 0) throw joinFaults(faults);
   const read = <Name extends SettingName>(name: Name): Config[Name] => resolved[name]!.value as Config[Name];
   return {
+    warnings,
     dataDir: read('dataDir'),
     host: read('host'),
     httpPort: read('httpPort'),

@@ -84,6 +84,7 @@ interface Parts {
  */
 export async function startServer(config: Config): Promise<RunningServer> {
   const log = createLogger(config.logLevel);
+  for (const warning of config.warnings) log.warn(warning);
   const undo: Undo[] = [];
   const readiness = new Readiness(log);
   const close = async (): Promise<void> => {

@@ -10,6 +10,7 @@ import { ClewError, listErrorCodes } from '#src/errors.js';
 describe('parseConfig', () => {
   test('without anything set, all that listens is on 127.0.0.1 and on the ports of the tools it replaces', () => {
     assert.deepEqual(parseConfig({}), {
+      warnings: [],
       dataDir: '.clew',
       host: '127.0.0.1',
       httpPort: 16_686,
@@ -227,13 +228,36 @@ describe('the configuration file', () => {
 });
 
 describe('variables of the environment', () => {
-  test('one that begins with CLEW_ and is none is refused with the nearest', () => {
-    assert.throws(() => parseConfig({ CLEW_HTTPPORT: '1' }), {
-      code: 'CLEW_CONFIG_UNKNOWN',
-      message: 'The variable CLEW_HTTPPORT is set, but nothing reads it. Did you mean CLEW_HTTP_PORT?',
-    });
-    assert.throws(() => parseConfig({ CLEW_PORT: '1' }), { code: 'CLEW_CONFIG_UNKNOWN' });
-    assert.doesNotThrow(() => parseConfig({ CLEWLESS: '1', OTEL_SERVICE_NAME: 'clew' }));
+  const warningsOf = (env: Record<string, string>) => parseConfig(env).warnings;
+
+  test('one that begins with CLEW_ and that nothing reads is warned of, with the nearest', () => {
+    assert.deepEqual(warningsOf({ CLEW_HTTPPORT: '1', CLEW_PORT: '1', CLEW_SAMPLING_RULE: '', CLEWLESS: '1' }), [
+      'The variable CLEW_HTTPPORT is set, but nothing reads it. Did you mean CLEW_HTTP_PORT?',
+      'The variable CLEW_PORT is set, but nothing reads it. "clew serve --help" lists them all.',
+      'The variable CLEW_SAMPLING_RULE is set, but nothing reads it. Did you mean CLEW_SAMPLING_RULES?',
+    ]);
+    assert.deepEqual(warningsOf({ CLEWLESS: '1', OTEL_SERVICE_NAME: 'clew', CLEW_HTTP_PORT: '0' }), []);
+  });
+
+  test('one of a setting that Kubernetes sets for a service of that name is ignored, with a warning of how to stop that', () => {
+    for (const scheme of ['tcp', 'udp', 'sctp']) {
+      const value = `${scheme}://10.0.0.7:80`;
+      const config = parseConfig({ CLEW_HTTP_PORT: value, CLEW_OTLP_HTTP_PORT: value, CLEW_ZIPKIN_PORT: '1' });
+      assert.deepEqual([config.httpPort, config.otlpHttpPort, config.zipkinPort], [16_686, 4318, 1]);
+      assert.deepEqual(
+        config.warnings,
+        [
+          ['CLEW_HTTP_PORT', 'clew-http'],
+          ['CLEW_OTLP_HTTP_PORT', 'clew-otlp-http'],
+        ].map(
+          ([name, service]) =>
+            `The variable ${name} is ${JSON.stringify(value)}, which Kubernetes sets for a service named ${service}; it is ignored. Set enableServiceLinks: false in the pod, or rename the service.`,
+        ),
+      );
+    }
+    assert.throws(() => parseConfig({ CLEW_HTTP_PORT: 'http://10.0.0.7:80' }), { code: 'CLEW_CONFIG_INVALID' });
+    assert.throws(() => parseConfig({ CLEW_CLICKHOUSE_URL: 'tcp://10.0.0.7:80' }), { code: 'CLEW_CONFIG_INVALID' });
+    assert.throws(() => parseConfig({}, { httpPort: 'tcp://10.0.0.7:80' }), { code: 'CLEW_CONFIG_INVALID' });
   });
 
   test('those that Kubernetes sets for a service named clew are no mistakes', () => {
@@ -246,6 +270,7 @@ describe('variables of the environment', () => {
       CLEW_PORT_4318_TCP_ADDR: '10.0.0.7',
     };
     assert.equal(parseConfig(links).httpPort, 16_686);
+    assert.deepEqual(warningsOf(links), []);
   });
 
   test('those that the SDK and the command line read are no mistakes', () => {
@@ -264,11 +289,8 @@ describe('variables of the environment', () => {
     const env = Object.fromEntries(
       [...read].filter((name) => !/_(NOT_FOUND|INVALID|FULL|BAD_LIMIT)$/.test(name)).map((name) => [name, 'x']),
     );
-    const { faults } = resolveConfig({ env: { ...env, CLEW_CONFIG: '' } });
-    assert.deepEqual(
-      faults.map(({ message }) => message),
-      [],
-    );
+    const { faults, warnings } = resolveConfig({ env: { ...env, CLEW_CONFIG: '' } });
+    assert.deepEqual([faults, warnings], [[], []]);
   });
 });
 

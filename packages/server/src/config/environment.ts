@@ -1,5 +1,7 @@
+import { suggestName } from './nearest-name.ts';
+
 /** Variables of other parts of Clew, which may be set for the same process: they are no mistakes of a server's settings. */
-const otherVariables: ReadonlySet<string> = new Set([
+const otherVariables: readonly string[] = [
   // The command line.
   'CLEW_URL',
   'CLEW_TOKEN',
@@ -16,42 +18,43 @@ const otherVariables: ReadonlySet<string> = new Set([
   'CLEW_REPORT_RUNNING_AFTER',
   'CLEW_RESPONSE_HEADERS',
   'CLEW_SAMPLING_RULES',
-  // The tests of this repository.
-  'CLEW_CHROMIUM',
-  'CLEW_FAULT_MUTATIONS',
-  'CLEW_FAULT_ROUNDS',
-  'CLEW_FAULT_SECONDS',
-  'CLEW_FAULT_SEED',
-  'CLEW_FAULT_TRACE_SPANS',
-  'CLEW_GO_ABSENT',
-  'CLEW_GO_CLIENT',
-  'CLEW_JAVA_ABSENT',
-  'CLEW_JAVA_LIBRARIES',
-  'CLEW_POSTGRES',
-  'CLEW_PYTHON_ABSENT',
-  'CLEW_PYTHON_PACKAGES',
-  'CLEW_RABBITMQ_SERVER',
-  'CLEW_REDIS_SERVER',
-]);
+];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The set variables that begin with `CLEW_` and that nothing of Clew reads: most likely misspelt. */
-export function listUnknownVariables(env: Environment, known: ReadonlySet<string>): readonly string[] {
-  return Object.keys(env)
-    .filter((name) => name.startsWith('CLEW_') && env[name] !== undefined)
-    .filter((name) => !known.has(name) && !otherVariables.has(name) && !isServiceLink(name, env[name]!))
-    .sort();
+/**
+ * What is wrong with the environment and keeps nothing from starting: variables that begin with `CLEW_` and that nothing of
+ * Clew reads, most likely misspelt, and those of settings that Kubernetes has set.
+ * @param known the variables of the settings
+ */
+export function findWarnings(env: Environment, known: readonly string[]): readonly string[] {
+  const all = [...known, ...otherVariables];
+  const names = Object.keys(env).filter((name) => name.startsWith('CLEW_') && env[name] !== undefined);
+  return names.sort().flatMap((name) => {
+    const value = env[name]!;
+    if (!isServiceLink(name, value)) return all.includes(name) ? [] : [warnOfUnknown(name, all)];
+    return known.includes(name) ? [warnOfServiceLink(name, value)] : [];
+  });
+}
+
+function warnOfUnknown(name: string, known: readonly string[]): string {
+  return `The variable ${name} is set, but nothing reads it. ${suggestName(name, known)}`;
+}
+
+function warnOfServiceLink(name: string, value: string): string {
+  const service = name.slice(0, -'_PORT'.length).toLowerCase().replaceAll('_', '-');
+  return `The variable ${name} is ${JSON.stringify(value)}, which Kubernetes sets for a service named ${service}; it is ignored. Set enableServiceLinks: false in the pod, or rename the service.`;
 }
 
 /**
- * Kubernetes sets variables for every service of the namespace in every container. For a service that is named `clew`:
+ * Whether Kubernetes has set the variable, as it does for every service of the namespace in every container. For a service
+ * that is named `clew`:
  *
  * ```
  * CLEW_SERVICE_HOST  CLEW_SERVICE_PORT  CLEW_SERVICE_PORT_OTLP  CLEW_PORT=tcp://10.0.0.7:4318  CLEW_PORT_4318_TCP_ADDR
  * ```
  */
-function isServiceLink(name: string, value: string): boolean {
+export function isServiceLink(name: string, value: string): boolean {
   return (
     /_SERVICE_(HOST|PORT(_\w+)?)$/.test(name) ||
     /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||

@@ -15,6 +15,12 @@ export function findNearestName(name: string, known: readonly string[]): string 
   return near[0]?.candidate;
 }
 
+/** What to say to somebody who has used a name that is not known. */
+export function suggestName(name: string, known: readonly string[]): string {
+  const nearest = findNearestName(name, known);
+  return nearest === undefined ? '"clew serve --help" lists them all.' : `Did you mean ${nearest}?`;
+}
+
 /** The part that all variables share would make strangers look alike. */
 function normalise(name: string): string {
   return name

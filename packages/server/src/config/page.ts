@@ -16,8 +16,9 @@ Each setting can be given in three ways, and the first wins:
    http-port: 8080
    \`\`\`
 
-What is in none of them has its default. A flag, a \`CLEW_*\` variable or a key that does not exist is an error, and the
-message names the one that was most likely meant.
+What is in none of them has its default. A flag or a key that does not exist is an error, and the
+message names the one that was most likely meant. A \`CLEW_*\` variable that nothing reads is logged as a warning, with the nearest
+name. Variables that Kubernetes sets for services (\`CLEW_SERVICE_HOST\`, \`CLEW_PORT=tcp://…\`) are ignored.
 
 - \`clew config check [FILE]\` checks file and environment, prints every fault with its line, and ends with 1 if there is one.
 - \`clew config print\` takes the flags of \`clew serve\` and prints every setting, its value and where that comes from;

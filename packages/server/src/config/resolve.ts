@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { ClewError } from '../errors.ts';
 import type { ConfigFile } from './config-file.ts';
-import { type Environment, listUnknownVariables } from './environment.ts';
-import { findNearestName } from './nearest-name.ts';
+import { type Environment, findWarnings, isServiceLink } from './environment.ts';
+import { suggestName } from './nearest-name.ts';
 import { keyOf, type SettingEntry, type SettingTable } from './setting.ts';
 
 export interface SettingSources {
@@ -28,11 +28,14 @@ export interface Resolution<Values> {
   readonly settings: { readonly [Name in keyof Values]?: ResolvedSetting };
   /** Everything that is wrong, not only the first. */
   readonly faults: readonly ClewError[];
+  /** What may be a mistake, and keeps nothing from starting. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Finds the value of each setting: flags before variables, variables before the file, the file before the default. An
- * empty variable and a key without a value count as not set. What no setting is named like is a fault, wherever it stands.
+ * empty variable and a key without a value count as not set. A flag or key that does not exist is a fault; of a variable
+ * there is only a warning, as others set variables too.
  *
  * @param otherKnown Variables beside those of the table that are no mistakes.
  */
@@ -42,7 +45,7 @@ export function resolveSettings<Values extends object>(
   otherKnown: readonly string[],
 ): Resolution<Values> {
   const entries = Object.entries<SettingEntry<unknown>>(table);
-  const faults: ClewError[] = [...(file?.faults ?? []), ...findUnknown(entries, { flags, env, file }, otherKnown)];
+  const faults: ClewError[] = [...(file?.faults ?? []), ...findUnknown(entries, { flags, file })];
   const settings: Record<string, ResolvedSetting> = {};
   for (const [name, entry] of entries) {
     const { raw, origin } = find(name, entry, { flags, env, file });
@@ -50,7 +53,8 @@ export function resolveSettings<Values extends object>(
     if (result.success) settings[name] = { value: result.data, origin };
     else faults.push(invalid(entry, raw, origin, locate(result.error.issues)));
   }
-  return { settings: settings as Resolution<Values>['settings'], faults };
+  const variables = [...entries.map(([, { variable }]) => variable), ...otherKnown];
+  return { settings: settings as Resolution<Values>['settings'], faults, warnings: findWarnings(env, variables) };
 }
 
 interface FoundValue {
@@ -61,7 +65,8 @@ interface FoundValue {
 function find(name: string, entry: SettingEntry<unknown>, { flags, env, file }: SettingSources): FoundValue {
   const { flag, variable } = entry;
   if (flags[name] !== undefined) return { raw: flags[name], origin: { kind: 'flag', name: flag } };
-  if (env[variable]) return { raw: env[variable], origin: { kind: 'variable', name: variable } };
+  if (env[variable] && !isServiceLink(variable, env[variable]))
+    return { raw: env[variable], origin: { kind: 'variable', name: variable } };
   const inFile = file?.values.find(({ key, value }) => key === keyOf(entry) && value !== null);
   if (file === undefined || inFile === undefined) return { raw: undefined, origin: { kind: 'default' } };
   return { raw: inFile.value, origin: { kind: 'file', path: file.path, line: inFile.line } };
@@ -90,24 +95,16 @@ function locate([issue]: readonly z.core.$ZodIssue[]): string {
 
 function findUnknown(
   entries: readonly (readonly [name: string, entry: SettingEntry<unknown>])[],
-  { flags, env, file }: SettingSources,
-  otherKnown: readonly string[],
+  { flags, file }: Pick<SettingSources, 'flags' | 'file'>,
 ): readonly ClewError[] {
-  const unknown = (what: string, name: string, known: readonly string[]): ClewError => {
-    const nearest = findNearestName(name, known);
-    const hint = nearest === undefined ? '"clew serve --help" lists them all.' : `Did you mean ${nearest}?`;
-    return new ClewError('CLEW_CONFIG_UNKNOWN', { what, hint });
-  };
+  const unknown = (what: string, name: string, known: readonly string[]): ClewError =>
+    new ClewError('CLEW_CONFIG_UNKNOWN', { what, hint: suggestName(name, known) });
   const names = entries.map(([name]) => name);
   const keys = entries.map(([, entry]) => keyOf(entry));
-  const variables = [...entries.map(([, { variable }]) => variable), ...otherKnown];
   return [
     ...Object.keys(flags)
       .filter((name) => !names.includes(name))
       .map((name) => unknown(`There is no setting ${JSON.stringify(name)}.`, name, names)),
-    ...listUnknownVariables(env, new Set(variables)).map((name) =>
-      unknown(`The variable ${name} is set, but nothing reads it.`, name, variables),
-    ),
     ...(file?.values ?? [])
       .filter(({ key }) => !keys.includes(key))
       .map(({ key, line }) => unknown(`${file!.path}:${line}: there is no key ${JSON.stringify(key)}.`, key, keys)),
