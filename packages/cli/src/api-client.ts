@@ -38,8 +38,7 @@ export interface ApiClient {
   redact(redaction: RedactionRequest): Promise<Redaction>;
 }
 
-/** Long enough for a search over all that is stored, short enough that a hung server is noticed. */
-// Longer than a query may take by default (CLEW_QUERY_TIMEOUT_MS), so that the reason which the server gives arrives.
+/** Longer than the default of CLEW_QUERY_TIMEOUT_MS, so that the server's reason arrives before the CLI gives up. */
 const defaultTimeoutMs = 90_000;
 
 /**

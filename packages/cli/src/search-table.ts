@@ -11,7 +11,8 @@ const columns: Readonly<Record<string, (trace: TraceSummary) => string>> = {
   DURATION: (trace) => formatDuration(trace.durationNs),
   SPANS: (trace) => String(trace.spanCount),
   ERRORS: (trace) => String(trace.errorCount),
-  ROOT: (trace) => escapeControls(`${trace.rootService} ${trace.rootName}`),
+  ROOT: (trace) =>
+    escapeControls(`${trace.rootCount === 0 ? 'not received; first: ' : ''}${trace.firstService} ${trace.firstName}`),
   SERVICES: (trace) => escapeControls(trace.services.map(({ service }) => service).join(', ')),
 };
 const texts = ['TRACE', 'START', 'ROOT', 'SERVICES'];

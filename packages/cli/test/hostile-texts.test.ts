@@ -48,8 +48,9 @@ const answers: Readonly<Record<string, unknown>> = {
       {
         ...{
           traceId,
-          rootService: hostile,
-          rootName: hostile,
+          firstService: hostile,
+          firstName: hostile,
+          rootCount: 1,
           startNs: '1',
           durationNs: 1,
           spanCount: 1,

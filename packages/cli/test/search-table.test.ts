@@ -9,8 +9,9 @@ const window = { start: Date.parse('2026-11-23T05:00:00Z'), end: Date.parse('202
 
 const slow: TraceSummary = {
   traceId: '5b8aa5a2d2c872e8321cf37308d69df2',
-  rootService: 'gateway',
-  rootName: 'POST /checkout',
+  firstService: 'gateway',
+  firstName: 'POST /checkout',
+  rootCount: 1,
   startNs: '1795412641123456789',
   durationNs: 1_234_567_890,
   spanCount: 42,
@@ -23,8 +24,9 @@ const slow: TraceSummary = {
 const chinese: TraceSummary = {
   ...slow,
   traceId: '00000000000000000000000000000001',
-  rootService: '网关',
-  rootName: '下单',
+  firstService: '网关',
+  firstName: '下单',
+  rootCount: 1,
   durationNs: 900,
   spanCount: 1,
   errorCount: 0,
@@ -44,6 +46,11 @@ describe('renderSearch', () => {
       '',
       '2 traces between 2026-11-23T05:00:00.000Z and 2026-11-23T06:00:00.000Z.',
     ]);
+  });
+
+  it('says that the root of a trace has not been received, instead of naming another span as root', () => {
+    const lines = render({ traces: [{ ...slow, rootCount: 0 }] });
+    assert.match(lines[1]!, / not received; first: gateway POST \/checkout /);
   });
 
   it('says when more traces match than are listed, and nothing when all are', () => {

@@ -72,9 +72,11 @@ export interface SearchRequest {
 
 export interface TraceSummary {
   readonly traceId: string;
-  /** Of the root span, or of the earliest span when the root is missing. */
-  readonly rootService: string;
-  readonly rootName: string;
+  /** Of the earliest root span, or of the earliest span while no root span has been received. */
+  readonly firstService: string;
+  readonly firstName: string;
+  /** Spans without a parent: 0 while the root span has not been received. */
+  readonly rootCount: number;
   /** Unix nanoseconds of the earliest span, as a decimal string: a number would lose digits. */
   readonly startNs: string;
   /** From the earliest start to the latest end. */

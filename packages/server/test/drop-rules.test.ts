@@ -167,7 +167,7 @@ describe('a server with rules in its configuration file', () => {
         continue;
       }
       assert.deepEqual(
-        traces.map(({ rootName, spanCount }) => [rootName, spanCount]),
+        traces.map(({ firstName, spanCount }) => [firstName, spanCount]),
         [['GET /orders', 1]],
       );
       break;

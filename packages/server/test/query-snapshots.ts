@@ -40,8 +40,9 @@ WHERE (toStartOfMinute(start), trace_id) IN (SELECT minute, trace_id FROM trace_
   AND NOT (start = fromUnixTimestamp64Nano({cursorStart:Int64}, 'UTC') AND trace_id > toFixedString(unhex({cursorTrace:String}), 16))
   AND service = {service:String}`,
   summary: `SELECT lower(hex(trace_id)) AS traceId,
-  argMin(service, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootService,
-  argMin(name, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootName,
+  argMin(service, (parent_span_id != toFixedString('', 8), start, span_id)) AS firstService,
+  argMin(name, (parent_span_id != toFixedString('', 8), start, span_id)) AS firstName,
+  countIf(parent_span_id = toFixedString('', 8)) AS rootCount,
   toString(toUnixTimestamp64Nano(min(start))) AS startNs,
   max(toUnixTimestamp64Nano(start) + greatest(duration_ns, 0)) - toUnixTimestamp64Nano(min(start)) AS durationNs,
   count() AS spanCount,

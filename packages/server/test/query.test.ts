@@ -143,8 +143,9 @@ describe('search', () => {
       traces: [
         {
           traceId: traceIdOf(1),
-          rootService: 'front',
-          rootName: 'GET /',
+          firstService: 'front',
+          firstName: 'GET /',
+          rootCount: 1,
           startNs: `${nowMs - 5001}000000`,
           durationNs: 211e6,
           spanCount: 3,
@@ -158,10 +159,11 @@ describe('search', () => {
     });
   });
 
-  test('where the root is missing, the earliest span stands for it', async () => {
+  test('a trace whose root has not been received says so, and names its earliest span', async () => {
     const { traces } = await searchTraces(fixture.client, parseSearch({ operation: 'later' }, nowMs));
-    assert.equal(traces[0]?.rootService, 'back');
-    assert.equal(traces[0]?.rootName, 'late');
+    assert.equal(traces[0]?.firstService, 'back');
+    assert.equal(traces[0]?.firstName, 'late');
+    assert.equal(traces[0]?.rootCount, 0);
   });
 
   test('the newest traces win, and it is said when there are more', async () => {
@@ -292,8 +294,8 @@ describe('a trace by its id', () => {
     const summaryIn = async (start: number, end: number) => {
       const window = { service: 'night', start: String(start), end: String(end) };
       const { traces } = await searchTraces(client, parseSearch(window, nowMs));
-      return traces.map(({ rootName, startNs, durationNs, spanCount, errorCount, services }) => [
-        ...[rootName, startNs, durationNs, spanCount, errorCount],
+      return traces.map(({ firstName, startNs, durationNs, spanCount, errorCount, services }) => [
+        ...[firstName, startNs, durationNs, spanCount, errorCount],
         services.map(({ service, spanCount: spans }) => `${service} ${spans}`).join(),
       ]);
     };

@@ -95,7 +95,7 @@ describe('tenants', () => {
       assert.deepEqual(operations, [who]);
       const { traces } = await read<SearchResponse>(who, `/clew/v1/search?attribute=owner=${who}`);
       assert.deepEqual(
-        traces.map((trace) => [trace.traceId, trace.rootService, trace.spanCount]),
+        traces.map((trace) => [trace.traceId, trace.firstService, trace.spanCount]),
         [[traceId, `service of ${who}`, 1]],
       );
       for (const other of everyone.filter((one) => one !== who)) {

@@ -46,6 +46,17 @@ test('the list says how many it shows and that there are more, marks errors, and
   assert.deepEqual(pages.complaints, []);
 });
 
+test('a trace whose root has not been received is marked in the list, in both languages', async () => {
+  const traces = [summary(0), { ...summary(1), rootCount: 0 }];
+  Object.assign(pages.server.content, { services: ['gateway'], traces });
+  const page = await pages.open('/search');
+  const rows = page.locator('.result');
+  await rows.nth(1).getByText('root not received').waitFor();
+  assert.equal(await rows.nth(0).getByText('root not received').count(), 0);
+  await page.getByRole('button', { name: '中文' }).click();
+  await rows.nth(1).getByText('根 Span 尚未收到').waitFor();
+});
+
 test('a search puts its conditions, with a concrete time, into the address and asks for them', async () => {
   Object.assign(pages.server.content, { services: ['gateway', 'orders'], traces: [summary(0)], hasMore: false });
   const page = await pages.open('/search');

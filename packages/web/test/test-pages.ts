@@ -64,8 +64,9 @@ export async function startPages(): Promise<TestPages> {
 export function summary(index: number): TraceSummary {
   return {
     traceId: (index + 1).toString(16).padStart(32, '0'),
-    rootService: 'gateway',
-    rootName: `GET /page/${index}`,
+    firstService: 'gateway',
+    firstName: `GET /page/${index}`,
+    rootCount: 1,
     startNs: String(BigInt(Date.now()) * 1_000_000n),
     durationNs: (index + 1) * 1e6,
     spanCount: 12,

@@ -12,8 +12,9 @@ import { givenTraces, whereTraceIn } from './trace-rows.ts';
 export function buildSummaryStatement(traceIds: readonly string[]): Statement {
   return {
     sql: `SELECT lower(hex(trace_id)) AS traceId,
-  argMin(service, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootService,
-  argMin(name, (parent_span_id != toFixedString('', 8), start, span_id)) AS rootName,
+  argMin(service, (parent_span_id != toFixedString('', 8), start, span_id)) AS firstService,
+  argMin(name, (parent_span_id != toFixedString('', 8), start, span_id)) AS firstName,
+  countIf(parent_span_id = toFixedString('', 8)) AS rootCount,
   toString(toUnixTimestamp64Nano(min(start))) AS startNs,
   max(toUnixTimestamp64Nano(start) + ${spanDuration}) - toUnixTimestamp64Nano(min(start)) AS durationNs,
   count() AS spanCount,

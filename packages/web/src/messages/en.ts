@@ -122,6 +122,7 @@ export const en = {
   'search.operation': 'Operation',
   'search.operationHint': 'Any span name',
   'search.results': 'Traces found',
+  'search.rootMissing': 'root not received',
   'search.service': 'Service',
   'search.all': '{count, plural, one {# trace} other {# traces}}',
   'search.conditionsOperator':

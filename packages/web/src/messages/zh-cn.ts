@@ -121,6 +121,7 @@ export const zhCn: Messages = {
   'search.operation': '操作',
   'search.operationHint': '任意 Span 名称',
   'search.results': '搜索结果',
+  'search.rootMissing': '根 Span 尚未收到',
   'search.service': '服务',
   'search.all': '{count, number} 条 Trace',
   'search.conditionsOperator': '只支持 key=value，不支持 >=、!=、~ 等运算符。若键或值本身包含这些字符，请加双引号。',

@@ -30,10 +30,10 @@ export function ResultRow({ trace, longestNs, topPx, heightPx }: ResultRowProps)
       <Link to="/trace/$traceId" params={{ traceId: trace.traceId }} search={{}}>
         <span className="result-title">
           <b>
-            <ForeignText text={trace.rootService.slice(0, 300)} />
+            <ForeignText text={trace.firstService.slice(0, 300)} />
           </b>
           <span>
-            <ForeignText text={trace.rootName.slice(0, 300) || say('span.noName')} />
+            <ForeignText text={trace.firstName.slice(0, 300) || say('span.noName')} />
           </span>
         </span>
         <span className="result-time" title={absolute}>
@@ -47,6 +47,7 @@ export function ResultRow({ trace, longestNs, topPx, heightPx }: ResultRowProps)
           {hidden > 0 && <span className="result-more">{say('search.moreServices', { count: hidden })}</span>}
         </span>
         <span className="result-counts">
+          {trace.rootCount === 0 && <span className="root-badge">{say('search.rootMissing')}</span>}
           {trace.errorCount > 0 && (
             <span className="error-badge">
               <CircleAlert size={12} aria-hidden /> {say('search.errors', { count: trace.errorCount })}
@@ -55,7 +56,7 @@ export function ResultRow({ trace, longestNs, topPx, heightPx }: ResultRowProps)
           <span>{say('search.spans', { count: trace.spanCount })}</span>
         </span>
         <span className="result-bar" aria-hidden>
-          <i style={{ width: `${share * 100}%`, background: colours.get(trace.rootService) }} />
+          <i style={{ width: `${share * 100}%`, background: colours.get(trace.firstService) }} />
         </span>
       </Link>
     </li>
