@@ -2,8 +2,10 @@
 export const snapshots: Readonly<Record<string, string>> = {
   services: `SELECT DISTINCT service FROM operations ORDER BY service`,
   operations: `SELECT DISTINCT name FROM operations WHERE service = {service:String} ORDER BY name`,
-  onResources: `SELECT [max((((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_int, {key0:String}) AND attr_int[{key0:String}] = {int0:Int64}) OR (mapContains(attr_double, {key0:String}) AND attr_double[{key0:String}] = {double0:Float64})) OR (mapContains(attr_other, {key0:String}) AND multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)}))))),
-  max((((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})) OR (mapContains(attr_other, {key1:String}) AND (multiSearchAny(attr_other[{key1:String}], arrayMap(hex -> unhex(hex), {elements1:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes1:Array(String)}), attr_other[{key1:String}])))))] AS holds
+  places: `SELECT [max((((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_int, {key0:String}) AND attr_int[{key0:String}] = {int0:Int64}) OR (mapContains(attr_double, {key0:String}) AND attr_double[{key0:String}] = {double0:Float64})) OR (mapContains(attr_other, {key0:String}) AND multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)}))))),
+  max((((mapContains(attr_string, {key1:String}) AND attr_string[{key1:String}] = {string1:String}) OR (mapContains(attr_bool, {key1:String}) AND attr_bool[{key1:String}] = {bool1:Bool})) OR (mapContains(attr_other, {key1:String}) AND (multiSearchAny(attr_other[{key1:String}], arrayMap(hex -> unhex(hex), {elements1:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes1:Array(String)}), attr_other[{key1:String}])))))] AS onResources,
+  [(SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC') AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC') AND (mapContains(attr_other, {key0:String}) AND multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)}))) LIMIT 1)),
+  (SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC') AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC') AND (mapContains(attr_other, {key1:String}) AND (multiSearchAny(attr_other[{key1:String}], arrayMap(hex -> unhex(hex), {elements1:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes1:Array(String)}), attr_other[{key1:String}]))) LIMIT 1))] AS inArrays
 FROM resources`,
   match: `SELECT lower(hex(trace_id)) AS id, toString(toUnixTimestamp64Nano(max(start))) AS newestNs
 FROM spans
@@ -28,7 +30,7 @@ WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
   AND NOT (start = fromUnixTimestamp64Nano({cursorStart:Int64}, 'UTC') AND trace_id <= toFixedString(unhex({cursorTrace:String}), 16))
   AND kind = {kind:UInt8}
   AND status_code = {status:UInt8}
-  AND (((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_bool, {key0:String}) AND attr_bool[{key0:String}] = {bool0:Bool})) OR status_code = 2 OR ((SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC') AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC') AND (mapContains(attr_other, {key0:String}) AND (multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes0:Array(String)}), attr_other[{key0:String}]))) LIMIT 1)) AND (mapContains(attr_other, {key0:String}) AND (multiSearchAny(attr_other[{key0:String}], arrayMap(hex -> unhex(hex), {elements0:Array(String)})) OR has(arrayMap(hex -> unhex(hex), {wholes0:Array(String)}), attr_other[{key0:String}])))))
+  AND (((mapContains(attr_string, {key0:String}) AND attr_string[{key0:String}] = {string0:String}) OR (mapContains(attr_bool, {key0:String}) AND attr_bool[{key0:String}] = {bool0:Bool})) OR status_code = 2)
 GROUP BY trace_id
 ORDER BY max(start) DESC, trace_id
 LIMIT {limit:UInt32}`,

@@ -13,7 +13,7 @@ import {
   buildKeyCountStatement,
 } from '#src/query/cardinality.js';
 import { buildOperationsStatement, buildServicesStatement, listOperations, listServices } from '#src/query/catalog.js';
-import { buildResourceStatement } from '#src/query/conditions.js';
+import { buildPlacesStatement } from '#src/query/conditions.js';
 import { buildMatchStatement, buildRepeatsStatement } from '#src/query/newest-traces.js';
 import { buildOperationMetricsStatement } from '#src/query/operation-metrics.js';
 import type { RawParameters } from '#src/query/parameters.js';
@@ -352,6 +352,8 @@ describe('every statement', () => {
     nowMs,
   );
   const fields = parseSearch({ kind: 'server', status: 'error', attribute: 'error=true' }, nowMs);
+  const nowhere = { onResources: false, inArrays: false };
+  const places = [false, true].map((onResources) => ({ onResources, inArrays: true }));
   const cursor = { newestNs: 7n, traceId: traceIdOf(2), window: { startMs: 0, endMs: 1 } };
   const keepRule = {
     error: true,
@@ -395,9 +397,9 @@ describe('every statement', () => {
     tailRemoveMinutes: buildRemoveMinutesStatement('run', droppedDay),
     tailUnfinished: buildUnfinishedStatement('run'),
     tailOldRuns: buildOldRunsStatement('run', 30),
-    onResources: buildResourceStatement(search.attributes),
-    match: buildMatchStatement(search, [false, true], { startNs: 5n, endNs: 9n }, [traceIdOf(3)], 20),
-    matchFields: buildMatchStatement(fields, [false], { startNs: 5n, endNs: 9n }, [], 20, cursor),
+    places: buildPlacesStatement(search.attributes, { startNs: 5n, endNs: 9n }),
+    match: buildMatchStatement(search, places, { startNs: 5n, endNs: 9n }, [traceIdOf(3)], 20),
+    matchFields: buildMatchStatement(fields, [nowhere], { startNs: 5n, endNs: 9n }, [], 20, cursor),
     repeats: buildRepeatsStatement(parseSearch({ service: 's' }, nowMs), [], cursor, [traceIdOf(3)]),
     summary: buildSummaryStatement([traceIdOf(1), traceIdOf(2)]),
     resources: buildResourcesStatement(traceIdOf(1)),
@@ -414,7 +416,7 @@ describe('every statement', () => {
       'attr_int_index',
       'attr_double_index',
     ];
-    const plan = await explain(buildMatchStatement(search, [false, false], { startNs: 5n, endNs: 9n }, [], 20));
+    const plan = await explain(buildMatchStatement(search, [nowhere, nowhere], { startNs: 5n, endNs: 9n }, [], 20));
     for (const index of indexes) assert.match(plan, new RegExp(`Name: ${index}`));
   });
 

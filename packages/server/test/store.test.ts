@@ -37,6 +37,7 @@ describe('migrations', () => {
         '0004-schema-urls',
         '0005-tail-decisions',
         '0006-stored-resources',
+        '0007-keys-of-arrays',
       ],
     );
     assert.deepEqual(await migrate(fixture.client), []);
@@ -89,7 +90,7 @@ describe('migrations', () => {
       for (const table of ['spans', 'resources'] as const) await insertBlocks(client, table, [stored[table]], 'stored');
       assert.deepEqual(
         (await migrate(client)).map(({ name }) => name),
-        ['0004-schema-urls', '0005-tail-decisions', '0006-stored-resources'],
+        ['0004-schema-urls', '0005-tail-decisions', '0006-stored-resources', '0007-keys-of-arrays'],
       );
       const spooled = await blocksOf('spooled-');
       for (const table of ['spans', 'resources'] as const)

@@ -18,24 +18,42 @@ export const inSlice: readonly string[] = [
   "start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')",
 ];
 
+/** Where an attribute condition holds for anything at all, beside strings, numbers and booleans of spans. */
+export interface AttributePlaces {
+  readonly onResources: boolean;
+  /** Of spans in the window, and in maps. */
+  readonly inArrays: boolean;
+}
+
 /**
- * Asks which attribute conditions hold for any resource at all: one row, `holds`, with a 1 or 0 for each condition. Most
- * hold for none, and a search that need not look at resources is several times faster.
+ * Asks for the {@link AttributePlaces} of each condition: one row of two arrays of 1 and 0. Most conditions hold in neither
+ * place, and a search that need not look there is several times faster.
+ *
+ * @param window in Unix nanoseconds, the end excluded
  */
-export function buildResourceStatement(attributes: readonly AttributeCondition[]): Statement {
-  const params: Parameters = {};
-  const holds = attributes.map((attribute, index) => `max(${buildResourceMatch(attribute, index, params)})`);
-  return { sql: `SELECT [${holds.join(',\n  ')}] AS holds\nFROM resources`, params };
+export function buildPlacesStatement(
+  attributes: readonly AttributeCondition[],
+  window: { readonly startNs: bigint; readonly endNs: bigint },
+): Statement {
+  const params: Parameters = { start: String(window.startNs), end: String(window.endNs) };
+  const onResources = attributes.map((attribute, index) => `max(${buildResourceMatch(attribute, index, params)})`);
+  const inArrays = attributes.map((attribute, index) => isAny(buildCompositeMatch(attribute, index, params)));
+  return {
+    sql: `SELECT [${onResources.join(',\n  ')}] AS onResources,
+  [${inArrays.join(',\n  ')}] AS inArrays
+FROM resources`,
+    params,
+  };
 }
 
 /**
  * Conditions on a row of `spans`, all to be met, and the values that they name; not the window of time, which
  * {@link inSlice} limits.
- * @param onResources for each attribute condition, whether it holds for any resource
+ * @param places of each attribute condition
  */
 export function buildConditions(
   search: Search,
-  onResources: readonly boolean[],
+  places: readonly AttributePlaces[],
 ): { readonly conditions: readonly string[]; readonly params: Statement['params'] } {
   const conditions: string[] = [];
   const params: Parameters = {};
@@ -66,12 +84,13 @@ export function buildConditions(
     params.maxDuration = maxDurationNs;
   }
   for (const [index, attribute] of search.attributes.entries()) {
+    const { onResources, inArrays } = places[index]!;
     const onSpan = joinOr(
       buildScalarMatch(attribute, index, params),
       buildFieldMatch(attribute, index, params),
-      onlyWhereAny(buildCompositeMatch(attribute, index, params)),
+      inArrays ? onlyWhereAny(buildCompositeMatch(attribute, index, params)) : '',
     );
-    const onResource = onResources[index] ? buildResourceMatch(attribute, index, params) : undefined;
+    const onResource = onResources ? buildResourceMatch(attribute, index, params) : undefined;
     conditions.push(onResource === undefined ? onSpan : extendToResource(onSpan, onResource, attribute.key, index));
   }
   return { conditions, params };
@@ -147,12 +166,16 @@ function buildResourceMatch(attribute: AttributeCondition, index: number, params
 }
 
 /**
- * Asks for arrays and maps only if there is one that matches: they have no index, and without them that of the others shows
- * which rows to look at. The engine puts the answer in the place of the question before it reads anything else.
+ * Asks for arrays and maps only if one in the slice matches: their values have no index, and without them that of the
+ * others shows which rows to look at. The engine puts the answer in the place of the question before it reads anything else.
  */
 function onlyWhereAny(composite: string): string {
-  const any = `SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE ${inSlice.join(' AND ')} AND ${composite} LIMIT 1)`;
-  return `((${any}) AND ${composite})`;
+  return `(${isAny(composite)} AND ${composite})`;
+}
+
+/** Whether a span between `start` and `end` meets the condition. */
+function isAny(condition: string): string {
+  return `(SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE ${inSlice.join(' AND ')} AND ${condition} LIMIT 1))`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { StoreClient } from '../store/client.ts';
-import { buildConditions, inSlice } from './conditions.ts';
+import { type AttributePlaces, buildConditions, inSlice } from './conditions.ts';
 import type { Cursor } from './search-cursor.ts';
 import type { Search } from './search-request.ts';
 import { fetchRows, type Statement } from './statement.ts';
@@ -67,13 +67,13 @@ const unlessAtCursor = (comparison: '<=' | '>'): string =>
  */
 export function buildMatchStatement(
   search: Search,
-  onResources: readonly boolean[],
+  places: readonly AttributePlaces[],
   slice: TimeSlice,
   known: readonly string[],
   limit: number,
   cursor?: Cursor,
 ): Statement {
-  const { conditions, params } = buildConditions(search, onResources);
+  const { conditions, params } = buildConditions(search, places);
   const all = [
     ...inSlice,
     ...(cursor === undefined ? [] : [unlessAtCursor('<=')]),
@@ -103,11 +103,11 @@ LIMIT {limit:UInt32}`,
 /** Which of the traces have a span before the cursor for which all conditions hold: an earlier page has shown them. */
 export function buildRepeatsStatement(
   search: Search,
-  onResources: readonly boolean[],
+  places: readonly AttributePlaces[],
   cursor: Cursor,
   traceIds: readonly string[],
 ): Statement {
-  const { conditions, params } = buildConditions(search, onResources);
+  const { conditions, params } = buildConditions(search, places);
   const before = { startNs: cursor.newestNs, endNs: windowOf(search).endNs };
   const all = [whereTraceIn(givenTraces), ...inSlice, unlessAtCursor('>'), ...conditions];
   return {
@@ -126,7 +126,8 @@ function describeCursor({ newestNs, traceId }: Cursor): Statement['params'] {
   return { cursorStart: String(newestNs), cursorTrace: traceId };
 }
 
-function windowOf({ startMs, endMs }: Search): TimeSlice {
+/** That of a search. */
+export function windowOf({ startMs, endMs }: Search): TimeSlice {
   // Both ends of the window belong to it.
   return { startNs: BigInt(startMs) * nsPerMs, endNs: BigInt(endMs) * nsPerMs + 1n };
 }
@@ -145,7 +146,7 @@ export interface FoundTrace {
 export async function findNewestTraces(
   client: StoreClient,
   search: Search,
-  onResources: readonly boolean[],
+  places: readonly AttributePlaces[],
   limit: number,
 ): Promise<FoundTrace[]> {
   const { cursor, allowRepeats } = search;
@@ -162,7 +163,7 @@ export async function findNewestTraces(
     const inCursor = slice.endNs === left.endNs ? cursor : undefined;
     const rows = await fetchRows<FoundTrace>(
       client,
-      buildMatchStatement(search, onResources, slice, known, wanted, inCursor),
+      buildMatchStatement(search, places, slice, known, wanted, inCursor),
     );
     const repeats = new Set(
       cursor === undefined || allowRepeats || rows.length === 0
@@ -172,7 +173,7 @@ export async function findNewestTraces(
               client,
               buildRepeatsStatement(
                 search,
-                onResources,
+                places,
                 cursor,
                 rows.map(({ id }) => id),
               ),

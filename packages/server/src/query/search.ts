@@ -1,7 +1,7 @@
-import type { AttributeCondition, SearchResponse, TraceSummary } from '@clew/model';
+import type { SearchResponse, TraceSummary } from '@clew/model';
 import type { StoreClient } from '../store/client.ts';
-import { buildResourceStatement } from './conditions.ts';
-import { type FoundTrace, findNewestTraces } from './newest-traces.ts';
+import { type AttributePlaces, buildPlacesStatement } from './conditions.ts';
+import { type FoundTrace, findNewestTraces, windowOf } from './newest-traces.ts';
 import { formatCursor } from './search-cursor.ts';
 import type { Search } from './search-request.ts';
 import { spanDuration } from './span-duration.ts';
@@ -35,12 +35,7 @@ interface SummaryRow extends Omit<TraceSummary, 'services'> {
 export async function searchTraces(client: StoreClient, search: Search): Promise<SearchResponse> {
   const window = { start: search.startMs, end: search.endMs };
   // One more than is shown tells whether there are more.
-  const found = await findNewestTraces(
-    client,
-    search,
-    await findOnResources(client, search.attributes),
-    search.limit + 1,
-  );
+  const found = await findNewestTraces(client, search, await findPlaces(client, search), search.limit + 1);
   const ids = found.slice(0, search.limit).map(({ id }) => id);
   if (ids.length === 0) return { traces: [], hasMore: false, ...window };
   const rows = await fetchRows<SummaryRow>(client, buildSummaryStatement(ids));
@@ -54,14 +49,12 @@ export async function searchTraces(client: StoreClient, search: Search): Promise
   };
 }
 
-/** For each attribute condition, whether it holds for any resource. */
-async function findOnResources(
-  client: StoreClient,
-  attributes: readonly AttributeCondition[],
-): Promise<readonly boolean[]> {
-  if (attributes.length === 0) return [];
-  const [row] = await fetchRows<{ holds: number[] }>(client, buildResourceStatement(attributes));
-  return row!.holds.map((holds) => holds === 1);
+async function findPlaces(client: StoreClient, search: Search): Promise<readonly AttributePlaces[]> {
+  if (search.attributes.length === 0) return [];
+  const statement = buildPlacesStatement(search.attributes, windowOf(search));
+  const [row] = await fetchRows<{ onResources: number[]; inArrays: number[] }>(client, statement);
+  const { onResources, inArrays } = row!;
+  return onResources.map((holds, index) => ({ onResources: holds === 1, inArrays: inArrays[index] === 1 }));
 }
 
 function describeEnd({ id, newestNs }: FoundTrace, { startMs, endMs }: Search): string {
