@@ -1,5 +1,8 @@
-import { compressions } from '../transcode/decompress.ts';
+import * as zlib from 'node:zlib';
 import { OtlpError } from './otlp-error.ts';
+
+/** All that this process can undo; zstd needs Node 22.15 or newer. */
+export const compressions: readonly string[] = ['gzip', 'deflate', ...('zstdDecompressSync' in zlib ? ['zstd'] : [])];
 
 /** Names that mean the same (RFC 9110, 8.4.1.3). */
 const otherNames: ReadonlyMap<string, string> = new Map([['x-gzip', 'gzip']]);

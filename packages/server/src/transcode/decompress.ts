@@ -25,13 +25,10 @@ const decompressors: ReadonlyMap<string, Decompressor> = new Map<string, Decompr
   ...(zstdDecompressSync === undefined ? [] : [['zstd', createUnzstd(zstdDecompressSync)] as const]),
 ]);
 
-/** The names of all that this process can undo, for messages and headers. */
-export const compressions: readonly string[] = [...decompressors.keys()];
-
 /**
  * A compressed body as it was before, in an ArrayBuffer that holds nothing else.
  *
- * @param compression one of {@link compressions}
+ * @param compression one of `compressions` of receive/content-encoding.ts
  * @throws OtlpError 413 when it becomes larger than `maxBytes`
  * @throws MalformedCompressionError when it is not what it is said to be
  */
