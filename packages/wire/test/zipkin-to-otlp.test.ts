@@ -236,6 +236,17 @@ describe('spans of Zipkin as OTLP', () => {
     }
   });
 
+  test('tags that are numbers keep all of their digits', () => {
+    const tags = '{"order":9007199254740993,"price":1.10,"debug":true}';
+    const json = `[{"traceId":"1","id":"2","timestamp":1,"tags":${tags}}]`;
+    const [span] = decodeSpans(zipkinJsonToOtlp(Buffer.from(json), 0));
+    assert.deepEqual(span!.attributes, {
+      order: { string: '9007199254740993' },
+      price: { string: '1.10' },
+      debug: { string: 'true' },
+    });
+  });
+
   test('tags that OpenTelemetry writes for want of a field are fields again', () => {
     const span = convertOne({
       tags: {
