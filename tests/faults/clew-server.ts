@@ -6,6 +6,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+/** Without the variables of the tests, which the server would warn of. */
+const ownEnv = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CLEW_')));
+
 const clew = fileURLToPath(new URL('../../../packages/cli/bin/clew.js', import.meta.url));
 
 /** A line of the server's log. */
@@ -51,7 +54,7 @@ export function spawnServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Start
   const child = spawn(process.execPath, [clew, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    env: { ...ownEnv, ...env },
   });
   const log: LogLine[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {

@@ -8,7 +8,7 @@ import { SpoolUnavailableError } from './spool.ts';
 export interface GroupCommitOptions {
   readonly transcoders: TranscoderQueue;
   readonly append: (blocks: TraceBlocks) => Promise<void>;
-  /** Request bytes, uncompressed, that may wait here; beyond it, further requests are refused as retryable. */
+  /** Request bytes that may wait here, as they came; beyond it, further requests are refused as retryable. */
   readonly maxPendingBytes: number;
   /** Called when a group is written, or has failed. */
   readonly onCommitted?: () => void;
@@ -34,8 +34,10 @@ const maxReadAheadBytes = 4 * maxGroupBytes;
 
 interface Pending {
   readonly request: ExportRequest;
-  /** Uncompressed, as far as can be told before it is read. */
+  /** As it came. */
   readonly bytes: number;
+  /** Uncompressed, as far as can be told before it is read. */
+  readonly plainBytes: number;
   readonly addedMs: number;
   readonly resolve: (result: ExportResult) => void;
   readonly reject: (error: unknown) => void;
@@ -55,6 +57,7 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #pending: Pending[] = [];
   #pendingBytes = 0;
+  #pendingPlainBytes = 0;
   /** Of groups that are slow; while they are read, there is time for others. */
   #slowBytes = 0;
   #isAsking = false;
@@ -68,7 +71,7 @@ export class GroupCommit {
 
   /** Requests that would keep the stages busy until more are read; none or less when they are. */
   get wantedBytes(): number {
-    return maxReadAheadBytes - this.#pendingBytes + this.#slowBytes;
+    return maxReadAheadBytes - this.#pendingPlainBytes + this.#slowBytes;
   }
 
   /**
@@ -79,8 +82,8 @@ export class GroupCommit {
    * @throws SpoolUnavailableError when too much waits already, or the spool refuses
    */
   add(request: ExportRequest): Promise<ExportResult> {
-    const bytes = this.#estimatePlainBytes(request);
-    if (this.#pendingBytes + bytes > this.#options.maxPendingBytes) {
+    const { length } = request.bytes;
+    if (this.#pendingBytes + length > this.#options.maxPendingBytes) {
       return Promise.reject(
         new SpoolUnavailableError(
           'too_much_waiting',
@@ -89,9 +92,11 @@ export class GroupCommit {
         ),
       );
     }
-    this.#pendingBytes += bytes;
+    const plainBytes = request.compression === undefined ? length : length * usualCompression;
+    this.#pendingBytes += length;
+    this.#pendingPlainBytes += plainBytes;
     return new Promise((resolve, reject) => {
-      this.#pending.push({ request, bytes, addedMs: performance.now(), resolve, reject });
+      this.#pending.push({ request, bytes: length, plainBytes, addedMs: performance.now(), resolve, reject });
       this.#waitTimer ??= setTimeout(() => this.#refuseLate(), maxWaitMs).unref();
       this.#askForThread();
     });
@@ -107,13 +112,13 @@ export class GroupCommit {
   async #runGroup(): Promise<void> {
     let hasTurn = false;
     let group: Pending[] = [];
-    let bytes = 0;
+    let plainBytes = 0;
     let isSlow = false;
     let slowTimer: NodeJS.Timeout | undefined;
     const becomeSlow = (): void => {
       isSlow = true;
       this.#swiftGroups--;
-      this.#slowBytes += bytes;
+      this.#slowBytes += plainBytes;
       this.#askForThread();
       this.#options.onCommitted?.();
     };
@@ -123,7 +128,7 @@ export class GroupCommit {
       group = this.#takeGroup();
       if (group.length === 0) return [];
       this.#swiftGroups++;
-      bytes = group.reduce((sum, each) => sum + each.bytes, 0);
+      plainBytes = group.reduce((sum, each) => sum + each.plainBytes, 0);
       slowTimer = setTimeout(becomeSlow, slowGroupMs);
       return group.map(({ request }) => request);
     });
@@ -131,20 +136,19 @@ export class GroupCommit {
       if (hasTurn) return;
       // No turn will come.
       this.#isAsking = false;
-      for (const { bytes, reject } of this.#pending.splice(0)) {
-        this.#pendingBytes -= bytes;
-        reject(error);
-      }
+      const waiting = this.#pending.splice(0);
+      this.#forget(waiting);
+      for (const { reject } of waiting) reject(error);
     });
     if (group.length === 0) return this.#askForThread();
     clearTimeout(slowTimer);
-    if (isSlow) this.#slowBytes -= bytes;
+    if (isSlow) this.#slowBytes -= plainBytes;
     else this.#swiftGroups--;
     this.#askForThread();
     this.#lastCommit = this.#lastCommit
       .then(() => this.#commit(group, outcome))
       .finally(() => {
-        this.#pendingBytes -= bytes;
+        this.#forget(group);
         this.#options.onCommitted?.();
       });
   }
@@ -155,9 +159,9 @@ export class GroupCommit {
     // Where the whole machine is slow, the wait is short measured by what it gets done.
     const { isHeldUp } = this.#options.transcoders;
     while (isHeldUp && this.#pending.length > 0 && nowMs - this.#pending[0]!.addedMs >= maxWaitMs) {
-      const { bytes, reject } = this.#pending.shift()!;
-      this.#pendingBytes -= bytes;
-      reject(
+      const late = this.#pending.shift()!;
+      this.#forget([late]);
+      late.reject(
         new TranscoderUnavailableError(
           `The threads that read requests have been busy with others for ${maxWaitMs} ms. Send again later.`,
         ),
@@ -172,18 +176,19 @@ export class GroupCommit {
   #takeGroup(): Pending[] {
     let groupBytes = 0;
     let count = 0;
-    for (const { bytes } of this.#pending) {
-      if (count > 0 && groupBytes + bytes > maxGroupBytes) break;
-      groupBytes += bytes;
+    for (const { plainBytes } of this.#pending) {
+      if (count > 0 && groupBytes + plainBytes > maxGroupBytes) break;
+      groupBytes += plainBytes;
       count++;
     }
     return this.#pending.splice(0, count);
   }
 
-  /** Two of the largest requests always fit, whatever they are compressed with. */
-  #estimatePlainBytes({ bytes, compression }: ExportRequest): number {
-    if (compression === undefined) return bytes.length;
-    return Math.min(bytes.length * usualCompression, this.#options.maxPendingBytes / 2);
+  #forget(group: readonly Pending[]): void {
+    for (const { bytes, plainBytes } of group) {
+      this.#pendingBytes -= bytes;
+      this.#pendingPlainBytes -= plainBytes;
+    }
   }
 
   async #append(blocks: TraceBlocks): Promise<void> {
