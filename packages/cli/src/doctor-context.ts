@@ -1,4 +1,4 @@
-import type { Problem } from './doctor-report.ts';
+import type { Problem } from './doctor-problem.ts';
 import type { DoctorSpan } from './doctor-spans.ts';
 
 const maxExamples = 5;

@@ -1,6 +1,7 @@
 import type { CollectorAnswer } from './doctor-collector.ts';
 import { findLostContext } from './doctor-context.ts';
 import { instrumentationFor } from './doctor-libraries.ts';
+import type { Problem } from './doctor-problem.ts';
 import type { DoctorSpan } from './doctor-spans.ts';
 
 /** What the SDK writes for each process of the app; its own definition is `ProcessDiagnosis` of `@clew/sdk/doctor`. */
@@ -17,25 +18,6 @@ export interface ProcessDiagnosis {
     readonly reason?: string;
   }[];
   readonly apiCopies: readonly { readonly version: string; readonly folder: string }[];
-}
-
-/** Something that keeps traces from being complete, and what to do about it. */
-export interface Problem {
-  readonly code:
-    | 'no-node-process'
-    | 'no-spans'
-    | 'library-not-traced'
-    | 'instrumentation-failed'
-    | 'context-lost'
-    | 'trace-broken'
-    | 'parent-missing'
-    | 'collector-silent'
-    | 'collector-refuses'
-    | 'duplicate-api'
-    | 'sdk-notice';
-  readonly message: string;
-  readonly advice: string;
-  readonly examples: readonly string[];
 }
 
 /** What `clew doctor --json` prints. */

@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { DoctorReport, Problem } from '#src/doctor-report.js';
+import type { Problem } from '#src/doctor-problem.js';
+import type { DoctorReport } from '#src/doctor-report.js';
 
 const clew = fileURLToPath(new URL('../bin/clew.js', import.meta.url));
 

@@ -12,8 +12,8 @@ import type { ExportRequest, ExportResult } from '#src/receive/export-request.js
 import { otlpGrpcProtocol } from '#src/receive/grpc-protocol.js';
 import { createGrpcReceiver, type GrpcReceiverOptions } from '#src/receive/grpc-receiver.js';
 import { createGrpcServer, type GrpcServer } from '#src/receive/grpc-server.js';
+import { acceptOne, uncompress } from './accepting-ingest.js';
 import { exportPath, frame, GrpcCaller, healthPath, RawCaller, readDetails } from './grpc-calls.js';
-import { uncompress } from './uncompress.js';
 
 const mib = 2 ** 20;
 /** What every request under way holds. */
@@ -62,14 +62,7 @@ async function start(
   const metrics = { acknowledge: () => {}, refuse: (reason: string) => void refusals.push(reason) };
   const ingest = async (request: ExportRequest) => {
     const bytes = uncompress(request, mib);
-    const result = {
-      bytes: bytes.length,
-      acceptedSpans: 1,
-      rejectedSpans: 0,
-      rejectionReason: '',
-      rejectedBy: {},
-      droppedBy: {},
-    };
+    const result = acceptOne(bytes);
     taken.set(result, await take(bytes));
     return result;
   };

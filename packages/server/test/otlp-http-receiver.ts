@@ -5,7 +5,7 @@ import { BodyBudget } from '#src/receive/body-budget.js';
 import type { ExportRequest } from '#src/receive/export-request.js';
 import { createHttpReceiver, type HttpReceiverOptions } from '#src/receive/http-receiver.js';
 import { otlpHttpProtocol } from '#src/receive/otlp-http.js';
-import { uncompress } from './uncompress.js';
+import { acceptOne, uncompress } from './accepting-ingest.js';
 
 export interface TestReceiver {
   readonly url: string;
@@ -22,14 +22,7 @@ export async function startOtlpReceiver(options: Partial<HttpReceiverOptions> = 
   const ingest = async (request: ExportRequest) => {
     const bytes = uncompress(request, maxRequestBytes);
     received.push(bytes);
-    return {
-      bytes: bytes.length,
-      acceptedSpans: 1,
-      rejectedSpans: 0,
-      rejectionReason: '',
-      rejectedBy: {},
-      droppedBy: {},
-    };
+    return acceptOne(bytes);
   };
   const memory = new BodyBudget({ maxBytes: 2 ** 26, requestTimeoutMs: 60_000 }).createShare();
   const server = createHttpReceiver(otlpHttpProtocol, {

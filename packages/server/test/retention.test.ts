@@ -200,7 +200,7 @@ describe('retention', () => {
 });
 
 describe('a space reserve', () => {
-  test('that cannot be given up or refilled keeps no day from being removed', async () => {
+  test('does not stop retention from removing days when it cannot be given up or refilled', async () => {
     await insertAt('2026-11-01T00:00:00Z', '2026-11-25T00:00:00Z');
     const reserve = new SpaceReserve(join(fixture.dataDir, 'no directory', 'reserve'));
     await assert.rejects(reserve.giveUpWhenFull());

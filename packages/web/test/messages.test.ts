@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createIntl } from 'react-intl';
-import { catalogues, chooseLocale, type MessageId } from '#src/messages/catalogues.js';
+import { catalogues, chooseLocale } from '#src/messages/catalogues.js';
+import type { MessageId } from '#src/messages/en.js';
 
 const ids = Object.keys(catalogues.en) as MessageId[];
 

@@ -36,7 +36,7 @@ LIMIT {limit:UInt32}`,
 }
 
 /**
- * Takes those of the values that no span of the day has any more out of what is offered for completion.
+ * Stops offering for completion those of the values that no span of the day has now.
  * @throws StoreError
  */
 export async function forgetUnusedValues(

@@ -7,7 +7,7 @@ import {
   parseTags,
   type SearchRequest,
 } from '@clew/model';
-import type { MessageId } from '../messages/catalogues.ts';
+import type { MessageId } from '../messages/en.ts';
 
 /** The search as it stands in the address of the page. Names and forms are Jaeger's, so that its links work here. */
 export interface SearchAddress {

@@ -1,10 +1,5 @@
-import { en } from './en.ts';
+import { en, type Messages } from './en.ts';
 import { zhCn } from './zh-cn.ts';
-
-export type MessageId = keyof typeof en;
-
-/** A catalogue: a text for every message of the English one. What is missing does not compile. */
-export type Messages = Readonly<Record<MessageId, string>>;
 
 export type Locale = 'en' | 'zh-CN';
 

@@ -185,3 +185,8 @@ export const en = {
   'trace.tree': 'Spans of the trace',
   'trace.zoomed': 'Shown: {from} to {to} of {total}',
 } as const;
+
+export type MessageId = keyof typeof en;
+
+/** A catalogue: a text for every message of the English one. What is missing does not compile. */
+export type Messages = Readonly<Record<MessageId, string>>;

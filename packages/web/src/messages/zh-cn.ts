@@ -1,4 +1,4 @@
-import type { Messages } from './catalogues.ts';
+import type { Messages } from './en.ts';
 
 /** Simplified Chinese. Trace and Span stay, as the field writes them. */
 export const zhCn: Messages = {

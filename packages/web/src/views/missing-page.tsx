@@ -2,7 +2,7 @@ import { parseTraceId } from '@clew/model';
 import { Link } from '@tanstack/react-router';
 import { Compass } from 'lucide-react';
 import type { ReactNode } from 'react';
-import type { MessageId } from '../messages/catalogues.ts';
+import type { MessageId } from '../messages/en.ts';
 import { Notice } from './notice.tsx';
 import { useText } from './text.ts';
 

@@ -1,6 +1,6 @@
 import { useCallback } from 'react';
 import { useIntl } from 'react-intl';
-import type { MessageId } from '../messages/catalogues.ts';
+import type { MessageId } from '../messages/en.ts';
 
 export type Say = (id: MessageId, values?: Readonly<Record<string, string | number>>) => string;
 

@@ -12,7 +12,7 @@ import { Search } from 'lucide-react';
 import { type ReactNode, useId, useState } from 'react';
 import { operationsQuery } from '../../fetch/queries.ts';
 import { checkDurations, conditionsOf, type SearchAddress, type SearchReading } from '../../fetch/search-address.ts';
-import type { MessageId } from '../../messages/catalogues.ts';
+import type { MessageId } from '../../messages/en.ts';
 import { useText } from '../text.ts';
 import { useZoneName } from '../time-text.ts';
 import { formatLocalInput, parseLocalInput, toMicroseconds } from './local-time.ts';

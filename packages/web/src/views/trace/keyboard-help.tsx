@@ -1,6 +1,6 @@
 import { X } from 'lucide-react';
 import { type ReactNode, useEffect, useRef } from 'react';
-import type { MessageId } from '../../messages/catalogues.ts';
+import type { MessageId } from '../../messages/en.ts';
 import { useText } from '../text.ts';
 
 const keys: readonly (readonly [readonly string[], MessageId])[] = [

@@ -2,7 +2,7 @@ import { detailsOf, formatDuration, rowOfSpan, type SpanEvent, type SpanLink, ty
 import { Link } from '@tanstack/react-router';
 import { CircleAlert, X } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
-import type { MessageId } from '../../messages/catalogues.ts';
+import type { MessageId } from '../../messages/en.ts';
 import { CopyButton } from '../copy-button.tsx';
 import { ServiceChip } from '../service-chip.tsx';
 import { useText } from '../text.ts';

@@ -4,7 +4,7 @@ import { showControls } from '../../draw/visible-text.ts';
 import { rangeInView, rowHeightPx } from '../../layout/row-range.ts';
 import type { VisibleRows } from '../../table/visible-rows.ts';
 import { useText } from '../text.ts';
-import type { TraceState } from './trace-state.ts';
+import type { TraceState } from './trace-address.ts';
 import type { ViewportStore } from './viewport.ts';
 
 export interface SpanTreeProps {

@@ -2,7 +2,15 @@ import { rowOfSpan, spanIdOf, type TraceTable } from '@clew/model';
 import type { PageQuery } from '../../fetch/search-address.ts';
 import { fullWindow, isFullWindow, type TimeWindow, windowBetween } from '../../layout/time-window.ts';
 import { rowsToCollapse } from '../../table/visible-rows.ts';
-import type { TraceState } from './trace-state.ts';
+
+/** What is selected, folded and looked for. What changes with every frame (scroll, zoom) is in the viewport. */
+export interface TraceState {
+  readonly collapsed: ReadonlySet<number>;
+  /** Row of the table, or -1. */
+  readonly selectedRow: number;
+  readonly isDetailsOpen: boolean;
+  readonly filter: string;
+}
 
 /**
  * The view of a trace as it stands in the address of its page, so that a reload and a link show the same:

@@ -2,7 +2,8 @@ import type { TraceTable } from '@clew/model';
 import { type RefObject, useEffect, useRef } from 'react';
 import { fullWindow, panWindow, type TimeWindow, zoomWindow } from '../../layout/time-window.ts';
 import type { VisibleRows } from '../../table/visible-rows.ts';
-import { neighbourRow, type TraceAction, type TraceState } from './trace-state.ts';
+import type { TraceState } from './trace-address.ts';
+import { neighbourRow, type TraceAction } from './trace-state.ts';
 import type { ViewportStore } from './viewport.ts';
 
 export interface TraceKeysOptions {

@@ -1,15 +1,6 @@
 import { rowOfSpan, type TraceTable } from '@clew/model';
 import { revealRow, rowsToCollapse, toggleRow, type VisibleRows } from '../../table/visible-rows.ts';
-import { readFolds, type TraceAddress } from './trace-address.ts';
-
-/** What is selected, folded and looked for. What changes with every frame (scroll, zoom) is in the viewport. */
-export interface TraceState {
-  readonly collapsed: ReadonlySet<number>;
-  /** Row of the table, or -1. */
-  readonly selectedRow: number;
-  readonly isDetailsOpen: boolean;
-  readonly filter: string;
-}
+import { readFolds, type TraceAddress, type TraceState } from './trace-address.ts';
 
 export type TraceAction =
   | { readonly type: 'select'; readonly row: number; readonly details?: boolean }

@@ -1,8 +1,8 @@
 import type { TraceTable } from '@clew/model';
 import { useNavigate } from '@tanstack/react-router';
 import { type Dispatch, useEffect, useRef } from 'react';
-import { formatTraceAddress, readZoom, type TraceAddress } from './trace-address.ts';
-import { stateOf, type TraceAction, type TraceState } from './trace-state.ts';
+import { formatTraceAddress, readZoom, type TraceAddress, type TraceState } from './trace-address.ts';
+import { stateOf, type TraceAction } from './trace-state.ts';
 import type { ViewportStore } from './viewport.ts';
 
 /** How long a view must rest before it is in the address: browsers refuse hundreds of changes a minute. */

@@ -1,4 +1,4 @@
-import type { ExportRequest } from '#src/receive/export-request.js';
+import type { ExportRequest, ExportResult } from '#src/receive/export-request.js';
 import { OtlpError } from '#src/receive/otlp-error.js';
 import { decompress, MalformedCompressionError } from '#src/transcode/decompress.js';
 
@@ -10,4 +10,9 @@ export function uncompress({ bytes, compression }: ExportRequest, maxBytes: numb
   } catch (error) {
     throw error instanceof MalformedCompressionError ? new OtlpError(400, error.message) : error;
   }
+}
+
+/** What a receiver is told when one span of so many bytes was accepted. */
+export function acceptOne({ length }: Uint8Array): ExportResult {
+  return { bytes: length, acceptedSpans: 1, rejectedSpans: 0, rejectionReason: '', rejectedBy: {}, droppedBy: {} };
 }
